@@ -1,0 +1,27 @@
+package ledger
+
+import (
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/BlockRunAI/worker-network/shared/api"
+)
+
+// SubmittedResult is a result whose fields and signature have been found
+// good. Whether it is credited is still to be judged.
+type SubmittedResult struct {
+	Worker   common.Address // who signed it; equal to Result.WorkerAddress in any spelling
+	TaskID   string         // Result.TaskID
+	At       time.Time      // Result.Timestamp
+	Result   api.Result     // as signed
+	ResultID string         // api.ResultID(Result)
+}
+
+// JudgedResult is what became of a submitted result.
+type JudgedResult struct {
+	Status   api.Status
+	Code     api.Code // empty when accepted
+	Reward   Micros   // credited, multiplier included; 0 unless accepted
+	ResultID string   // of an accepted result, else empty
+}
