@@ -1,0 +1,35 @@
+# Tools are pinned here and run through the module proxy: nothing to install but Go.
+GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.14.0
+STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.1
+GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.8.0
+
+.PHONY: demo local test short race lint vuln bench ci
+
+demo:  ## the whole network once, on this machine, to a verified payout
+	go run ./functions/local demo
+
+local: ## the whole network, until Ctrl-C
+	go run ./functions/local
+
+test:  ## everything; starts what it needs
+	go test ./...
+
+short: ## what needs no emulator
+	go test -short ./...
+
+race:
+	go test -race ./...
+
+lint:  ## vet, gofmt, staticcheck and the import rules
+	go vet ./...
+	test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
+	$(GOLANGCI) run ./...
+
+vuln:  ## known vulnerabilities; needs vuln.go.dev
+	$(GOVULNCHECK) ./...
+
+bench: ## the project's figures: name value unit target
+	go run ./functions/internal/bench/figures
+
+ci:
+	.ci/run
