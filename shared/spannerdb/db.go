@@ -1,0 +1,132 @@
+// Package spannerdb is the only user of the Spanner client. Each file holds
+// one verb: one transaction, tagged, safe to run again from its first line,
+// with nothing external inside it (cloud.md, Spanner).
+//
+// Times are UTC. Addresses are stored as 0x and 40 lower-case hex digits.
+package spannerdb
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"cloud.google.com/go/spanner"
+	"google.golang.org/api/option"
+)
+
+// emulatorHost is read by the Spanner client itself, too.
+const emulatorHost = "SPANNER_EMULATOR_HOST"
+
+// skipNullCheck goes into the table hint of a query that forces a
+// NULL_FILTERED index: "T@{FORCE_INDEX=I, " + skipNullCheck + "}". The
+// emulator cannot see by itself that such a query needs no rows with NULLs;
+// Spanner can, and ignores hints with this prefix.
+const skipNullCheck = "spanner_emulator.disable_query_null_filtered_index_check=true"
+
+// maxTaskShards bounds what one poll may have to look at.
+const maxTaskShards = 64
+
+// DB is one connection to the network's database. It is safe for concurrent
+// use; one per process is enough.
+type DB struct {
+	client *spanner.Client
+	shards int64
+
+	// gate holds one token while a transaction runs, under the emulator only.
+	// The client runs all its transactions on one multiplexed session, and the
+	// emulator knows but one transaction a session: without the gate,
+	// concurrent ones fail or wait for ever. Two clients still meet at the
+	// emulator and abort each other as they should.
+	gate chan struct{}
+}
+
+// Config says which database, and how its due queue is laid out.
+type Config struct {
+	Database   string // projects/P/instances/I/databases/D
+	TaskShards int    // of the due queue; 0 counts as 1
+}
+
+// Open connects to the database "projects/P/instances/I/databases/D", on the
+// emulator when SPANNER_EMULATOR_HOST is set. It does no I/O: a database that
+// is not there shows with the first transaction.
+func Open(ctx context.Context, database string, opts ...option.ClientOption) (*DB, error) {
+	return OpenConfig(ctx, Config{Database: database}, opts...)
+}
+
+// OpenConfig is Open with more than one shard in the due queue.
+func OpenConfig(ctx context.Context, c Config, opts ...option.ClientOption) (*DB, error) {
+	if c.TaskShards < 0 || c.TaskShards > maxTaskShards {
+		return nil, fmt.Errorf("spannerdb: %d task shards; want 1 to %d", c.TaskShards, maxTaskShards)
+	}
+	// The client's own metrics would go to Cloud Monitoring from a background
+	// goroutine, which a function that is frozen between requests cannot keep up.
+	config := spanner.ClientConfig{DisableNativeMetrics: true}
+	client, err := spanner.NewClientWithConfig(ctx, c.Database, config, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("spannerdb: open %q (want projects/P/instances/I/databases/D): %w", c.Database, err)
+	}
+	db := &DB{client: client, shards: int64(max(c.TaskShards, 1))}
+	if os.Getenv(emulatorHost) != "" {
+		db.gate = make(chan struct{}, 1)
+	}
+	return db, nil
+}
+
+// Close frees the connection. Nothing may use the DB afterwards.
+func (db *DB) Close() { db.client.Close() }
+
+// readWrite runs fn in a read-write transaction, again from its start when
+// Spanner aborts it, until it commits or ctx ends; it returns the commit's
+// time. So fn resets its results first, wraps what it returns with %w, and
+// touches nothing but tx. tag names the transaction in Spanner's statistics.
+//
+// An error does not prove that nothing was committed: the answer may have
+// been lost. Every verb is written so that calling it again is right.
+func (db *DB) readWrite(ctx context.Context, tag string, fn func(context.Context, *spanner.ReadWriteTransaction) error) (time.Time, error) {
+	leave, err := db.enter(ctx)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("spannerdb: %s: %w", tag, err)
+	}
+	defer leave()
+	resp, err := db.client.ReadWriteTransactionWithOptions(ctx, fn, spanner.TransactionOptions{TransactionTag: tag})
+	if err != nil {
+		return time.Time{}, fmt.Errorf("spannerdb: %s: %w", tag, err)
+	}
+	return resp.CommitTs, nil
+}
+
+// apply commits mutations that depend on nothing that was read.
+func (db *DB) apply(ctx context.Context, tag string, ms []*spanner.Mutation) (time.Time, error) {
+	return db.readWrite(ctx, tag, func(_ context.Context, tx *spanner.ReadWriteTransaction) error {
+		return tx.BufferWrite(ms)
+	})
+}
+
+// single is a strong read or query on its own, without locks. It is good for
+// one use.
+func (db *DB) single() *spanner.ReadOnlyTransaction { return db.client.Single() }
+
+// readOnly gives fn several reads of one snapshot, without locks.
+func (db *DB) readOnly(ctx context.Context, fn func(context.Context, *spanner.ReadOnlyTransaction) error) error {
+	leave, err := db.enter(ctx)
+	if err != nil {
+		return fmt.Errorf("spannerdb: read only: %w", err)
+	}
+	defer leave()
+	tx := db.client.ReadOnlyTransaction()
+	defer tx.Close()
+	return fn(ctx, tx)
+}
+
+func (db *DB) enter(ctx context.Context) (leave func(), err error) {
+	if db.gate == nil {
+		return func() {}, nil
+	}
+	select {
+	case db.gate <- struct{}{}:
+		return func() { <-db.gate }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
