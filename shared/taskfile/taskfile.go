@@ -1,0 +1,158 @@
+// Package taskfile reads the operator's list of tasks, YAML or JSON. It is
+// pure: bytes in, tasks out. pilot.yaml shows every field.
+package taskfile
+
+import (
+	"bytes"
+	"cmp"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"regexp"
+	"slices"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/BlockRunAI/worker-network/shared/api"
+	"github.com/BlockRunAI/worker-network/shared/schedule"
+)
+
+//go:embed pilot.yaml
+var pilot []byte
+
+// Pilot are the pilot's tasks.
+func Pilot() ([]schedule.Task, error) { return Parse(pilot) }
+
+// Limits of what a list may hold.
+const (
+	maxID       = 128
+	maxURL      = 2048
+	maxTimeout  = 60 * time.Second
+	minInterval = time.Second
+	maxReward   = 1_000_000_000 // 1,000 USDC for one check is a slip of the pen
+)
+
+// entry is a task as the file has it; pointers tell "absent" from zero.
+type entry struct {
+	ID             string `yaml:"id"`
+	Type           string `yaml:"type"`
+	URL            string `yaml:"url"`
+	ExpectedStatus *whole `yaml:"expectedStatus"`
+	TimeoutMs      *whole `yaml:"timeoutMs"`
+	RewardMicros   *whole `yaml:"rewardMicros"`
+	Interval       string `yaml:"interval"`
+	BuyerTier      string `yaml:"buyerTier"`
+	Class          string `yaml:"class"`
+	Region         string `yaml:"region"`
+	Paused         bool   `yaml:"paused"`
+}
+
+// Parse reads a list of tasks. The error names every task that is wrong; then
+// no task is returned.
+func Parse(text []byte) ([]schedule.Task, error) {
+	var file struct {
+		Tasks []entry `yaml:"tasks"`
+	}
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	if err := d.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("taskfile: %w", err)
+	}
+	if len(file.Tasks) == 0 {
+		return nil, errors.New("taskfile: no tasks; want a list under the key \"tasks\"")
+	}
+	var tasks []schedule.Task
+	var bad []error
+	seen := map[string]bool{}
+	for i, e := range file.Tasks {
+		task, err := e.task()
+		if err == nil && seen[e.ID] {
+			err = errors.New("the id stands twice in the list")
+		}
+		seen[e.ID] = true
+		if err != nil {
+			bad = append(bad, fmt.Errorf("taskfile: task %d (%q): %w", i+1, e.ID, err))
+			continue
+		}
+		tasks = append(tasks, task)
+	}
+	if len(bad) > 0 {
+		return nil, errors.Join(bad...)
+	}
+	return tasks, nil
+}
+
+var (
+	idForm     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]*$`)
+	buyerTiers = []string{"best_effort", "standard", "premium"}
+	classes    = []schedule.Class{schedule.Standard, schedule.Priority, schedule.HighValue, schedule.Enterprise}
+)
+
+// task fills in the defaults and checks the rest.
+func (e entry) task() (schedule.Task, error) {
+	interval, err := time.ParseDuration(cmp.Or(e.Interval, "30s"))
+	if err != nil {
+		return schedule.Task{}, fmt.Errorf("interval %q is no duration such as 30s or 5m", e.Interval)
+	}
+	t := schedule.Task{
+		ID:             e.ID,
+		URL:            e.URL,
+		ExpectedStatus: int(deref(e.ExpectedStatus, 200)),
+		Timeout:        time.Duration(deref(e.TimeoutMs, 10_000)) * time.Millisecond,
+		RewardMicros:   int64(deref(e.RewardMicros, 100)),
+		Region:         e.Region,
+		Interval:       interval,
+		BuyerTier:      cmp.Or(e.BuyerTier, "best_effort"),
+		Class:          schedule.Class(cmp.Or(e.Class, string(schedule.Standard))),
+		Active:         !e.Paused,
+	}
+	switch {
+	case len(t.ID) > maxID || !idForm.MatchString(t.ID):
+		return t, fmt.Errorf("id: want 1 to %d letters, digits and . _ : -", maxID)
+	case cmp.Or(e.Type, api.HTTPCheck) != api.HTTPCheck:
+		return t, fmt.Errorf("type %q: only %q exists", e.Type, api.HTTPCheck)
+	case !checkable(t.URL):
+		return t, fmt.Errorf("url %q: want http:// or https:// with a host, no user, at most %d bytes", t.URL, maxURL)
+	case t.ExpectedStatus < 100 || t.ExpectedStatus > 599:
+		return t, fmt.Errorf("expectedStatus %d: want 100 to 599", t.ExpectedStatus)
+	case t.Timeout <= 0 || t.Timeout > maxTimeout:
+		return t, fmt.Errorf("timeoutMs %d: want 1 to %d", t.Timeout.Milliseconds(), maxTimeout.Milliseconds())
+	case t.RewardMicros < 0 || t.RewardMicros > maxReward:
+		return t, fmt.Errorf("rewardMicros %d: want 0 to %d", t.RewardMicros, maxReward)
+	case t.Interval < minInterval:
+		return t, fmt.Errorf("interval %v: want at least %v", t.Interval, minInterval)
+	case len(t.Region) > 64:
+		return t, errors.New("region: at most 64 bytes")
+	case !slices.Contains(buyerTiers, t.BuyerTier):
+		return t, fmt.Errorf("buyerTier %q: want one of %v", t.BuyerTier, buyerTiers)
+	case !slices.Contains(classes, t.Class):
+		return t, fmt.Errorf("class %q: want one of %v", t.Class, classes)
+	}
+	return t, nil
+}
+
+func checkable(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && len(s) <= maxURL && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil
+}
+
+// whole is an integer. The YAML package would cut a fraction off silently,
+// and money is never a float.
+type whole int64
+
+func (w *whole) UnmarshalYAML(n *yaml.Node) error {
+	if n.Tag != "!!int" {
+		return fmt.Errorf("line %d: %q is no whole number", n.Line, n.Value)
+	}
+	return n.Decode((*int64)(w))
+}
+
+func deref(p *whole, otherwise whole) whole {
+	if p == nil {
+		return otherwise
+	}
+	return *p
+}

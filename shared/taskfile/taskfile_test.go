@@ -1,0 +1,94 @@
+package taskfile
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/BlockRunAI/worker-network/shared/schedule"
+)
+
+// The numbers are those of spec/product.md.
+func TestPilot(t *testing.T) {
+	got, err := Pilot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []schedule.Task{
+		{ID: "task_br_health", URL: "https://blockrun.ai/api/health", RewardMicros: 100, Interval: 30 * time.Second},
+		{ID: "task_br_models", URL: "https://blockrun.ai/api/v1/models", RewardMicros: 100, Interval: 60 * time.Second},
+		{ID: "task_base_rpc", URL: "https://mainnet.base.org", RewardMicros: 150, Interval: 30 * time.Second},
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%d tasks, want %d", len(got), len(want))
+	}
+	for i, w := range want {
+		w.ExpectedStatus, w.Timeout, w.Active = 200, 10*time.Second, true
+		w.BuyerTier, w.Class = "best_effort", schedule.Standard
+		g := got[i]
+		if g.ID != w.ID || g.URL != w.URL || g.RewardMicros != w.RewardMicros || g.Interval != w.Interval || g.ExpectedStatus != w.ExpectedStatus ||
+			g.Timeout != w.Timeout || !g.Active || g.BuyerTier != w.BuyerTier || g.Class != w.Class || g.Region != "" {
+			t.Errorf("task %d:\n got %+v\nwant %+v", i, g, w)
+		}
+	}
+}
+
+func TestParseEveryField(t *testing.T) {
+	for _, text := range []string{
+		"tasks:\n- {id: a, url: 'http://h:1/p?q', type: http_check, expectedStatus: 204, timeoutMs: 1500, rewardMicros: 0, interval: 5m, buyerTier: premium, class: high_value, region: EU, paused: true}\n",
+		`{"tasks":[{"id":"a","url":"http://h:1/p?q","type":"http_check","expectedStatus":204,"timeoutMs":1500,"rewardMicros":0,"interval":"5m","buyerTier":"premium","class":"high_value","region":"EU","paused":true}]}`,
+	} {
+		got, err := Parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := got[0]
+		if g.ID != "a" || g.URL != "http://h:1/p?q" || g.ExpectedStatus != 204 || g.Timeout != 1500*time.Millisecond || g.RewardMicros != 0 ||
+			g.Interval != 5*time.Minute || g.BuyerTier != "premium" || g.Class != schedule.HighValue || g.Region != "EU" || g.Active {
+			t.Errorf("%s\ngives %+v", text, g)
+		}
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	task := func(fields string) string { return "tasks:\n- {id: a, url: 'https://h/', " + fields + "}\n" }
+	for _, c := range []struct{ name, text, want string }{
+		{"empty", "", "no tasks"},
+		{"no list", "tasks: []", "no tasks"},
+		{"not YAML", "tasks: [", "taskfile: yaml"},
+		{"unknown field", task("reward: 100"), "reward"},
+		{"id twice", "tasks: [{id: a, url: 'https://h/'}, {id: a, url: 'https://h/'}]", "twice"},
+		{"no id", "tasks: [{url: 'https://h/'}]", "id:"},
+		{"id with a space", "tasks: [{id: 'a b', url: 'https://h/'}]", "id:"},
+		{"id too long", "tasks: [{id: " + strings.Repeat("a", 129) + ", url: 'https://h/'}]", "id:"},
+		{"no url", "tasks: [{id: a}]", "url"},
+		{"ftp", "tasks: [{id: a, url: 'ftp://h/'}]", "url"},
+		{"user in url", "tasks: [{id: a, url: 'https://u:p@h/'}]", "url"},
+		{"no host", "tasks: [{id: a, url: 'https:///x'}]", "url"},
+		{"type", task("type: tcp_check"), "http_check"},
+		{"status", task("expectedStatus: 600"), "expectedStatus"},
+		{"no timeout", task("timeoutMs: 0"), "timeoutMs"},
+		{"long timeout", task("timeoutMs: 60001"), "timeoutMs"},
+		{"negative reward", task("rewardMicros: -1"), "rewardMicros"},
+		{"huge reward", task("rewardMicros: 1000000001"), "rewardMicros"},
+		{"reward is a float", task("rewardMicros: 0.5"), "0.5"},
+		{"interval", task("interval: soon"), "interval"},
+		{"short interval", task("interval: 10ms"), "interval"},
+		{"tier", task("buyerTier: gold"), "buyerTier"},
+		{"class", task("class: best"), "class"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := Parse([]byte(c.text))
+			if err == nil || !strings.Contains(err.Error(), c.want) || got != nil {
+				t.Errorf("got %v, %v; want an error with %q", got, err, c.want)
+			}
+		})
+	}
+}
+
+func TestParseNamesEveryBadTask(t *testing.T) {
+	_, err := Parse([]byte("tasks: [{id: one}, {id: two, url: 'https://h/'}, {id: three, url: 'https://h/', interval: x}]"))
+	if err == nil || !strings.Contains(err.Error(), `task 1 ("one")`) || !strings.Contains(err.Error(), `task 3 ("three")`) || strings.Contains(err.Error(), "two") {
+		t.Errorf("error = %v", err)
+	}
+}
