@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
@@ -69,52 +68,4 @@ func ResultsHash(ids []string) string {
 	slices.Sort(sorted)
 	sum := sha256.Sum256([]byte(strings.Join(sorted, ",")))
 	return hex.EncodeToString(sum[:])
-}
-
-// PayoutState is where a payout stands. Only these moves exist:
-//
-//	pending -> authorised -> unknown <-> settled -> confirmed
-//	                      -> settled
-//	pending, authorised, unknown -> failed (the nonce is known dead, or nothing was ever signed)
-//	failed -> pending (an operator requeues it; same nonce)
-type PayoutState string
-
-// The states of a payout.
-const (
-	Pending    PayoutState = "pending"    // opened; nothing signed
-	Authorised PayoutState = "authorised" // signed payload stored; perhaps sent
-	Unknown    PayoutState = "unknown"    // sent, without a definite answer
-	Settled    PayoutState = "settled"    // the transfer is on chain, in a block that is not safe yet
-	Confirmed  PayoutState = "confirmed"  // the transfer is in a safe block and booked
-	Failed     PayoutState = "failed"     // will not be paid; Reason says why; credit stays in flight
-)
-
-// Final reports whether ProcessPayout has nothing more to do.
-func (s PayoutState) Final() bool { return s == Confirmed || s == Failed }
-
-// Payout is one row of the payout table. Fields after Nonce are filled in as
-// the payout moves on.
-type Payout struct {
-	ID          PayoutID
-	Amount      Micros
-	ResultCount int64
-	ChainID     int64
-	Token       common.Address
-	Treasury    common.Address
-	Nonce       common.Hash
-	CreatedAt   time.Time
-
-	State           PayoutState
-	Reason          string // why it waits or failed; shown to the worker
-	ResultsHash     string // hex; empty until authorised
-	ValidBefore     int64  // unix seconds, of the stored authorization
-	Signature       []byte // 65 bytes, of the stored authorization. A cheque: never log it
-	AuthorizedBlock uint64 // chain head when first signed
-	Attempts        int64
-	WorkAt          time.Time // zero: nothing to do
-
-	UsdcTx      common.Hash // its receipt holds the Transfer
-	UsdcBlock   uint64
-	ConfirmedAt time.Time
-	LogTx       common.Hash // holds its receipt, in a safe block
 }
