@@ -63,6 +63,7 @@ func TestBooksReportSeesEveryDamage(t *testing.T) {
 		"pending for in flight":         func(w *WorkerBooks, _ *BatchBooks) { w.Credits.Pending++; w.Credits.InFlight-- },
 		"pending results":               func(w *WorkerBooks, _ *BatchBooks) { w.Credits.PendingResults++ },
 		"a payout is missing":           func(w *WorkerBooks, _ *BatchBooks) { w.Payouts = w.Payouts[:6] },
+		"a number is skipped":           func(w *WorkerBooks, _ *BatchBooks) { w.Credits.PayoutSeq++; w.Results[7].Seq++ },
 		"a payout is skipped":           func(w *WorkerBooks, _ *BatchBooks) { w.Payouts[6].ID.Seq = 9 },
 		"another worker's payout":       func(w *WorkerBooks, _ *BatchBooks) { w.Payouts[0].ID.Worker[0] = 1 },
 		"a result too few":              func(w *WorkerBooks, _ *BatchBooks) { w.Results[2].Count-- },

@@ -184,14 +184,14 @@ func TestLeaseIsForOneOwnerUntilItsEnd(t *testing.T) {
 			t.Errorf("%s at %v: %v (%d attempts), want %v (%d)", owner, at, err, p.Attempts, want, attempts)
 		}
 	}
-	lease("a", 0, time.Minute, nil, 1)
-	if !p.WorkAt.Equal(t0.Add(time.Minute)) {
+	lease("a", 0, 30*time.Second, nil, 1)
+	if !p.WorkAt.Equal(t0.Add(30 * time.Second)) {
 		t.Errorf("a leased payout is due at %v, want the lease's end", p.WorkAt)
 	}
-	lease("b", 59*time.Second, time.Minute, ErrLeased, 1)
-	lease("a", 59*time.Second, time.Minute, nil, 1) // the same attempt goes on
-	lease("b", 61*time.Second, time.Minute, ErrLeased, 1)
-	lease("b", 119*time.Second, time.Minute, nil, 2)
+	lease("b", 29*time.Second, time.Minute, ErrLeased, 1)
+	lease("a", 29*time.Second, time.Minute, nil, 1) // the same attempt goes on
+	lease("b", 31*time.Second, time.Minute, ErrLeased, 1)
+	lease("b", 89*time.Second, time.Minute, nil, 2)
 }
 
 func TestConfirmBooksOnce(t *testing.T) {
