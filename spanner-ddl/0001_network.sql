@@ -122,7 +122,9 @@ CREATE TABLE ReceiptBatches (
   LogAddress    STRING(42) NOT NULL,
   Calldata      BYTES(MAX) NOT NULL,
   ReceiptCount  INT64      NOT NULL,
-  State         STRING(16) NOT NULL,   -- open, confirmed
+  State         STRING(16) NOT NULL,   -- open, confirmed, replaced
+  OpenSince     TIMESTAMP,             -- while open, else NULL
+  ReplacedBy    INT64,                 -- the AccountNonce that took over, when a foreign transaction used this one
   TxHashes      ARRAY<STRING(66)>,     -- every transaction ever signed for this nonce, oldest first
   FeeCapWei     NUMERIC,               -- of the latest one
   TipCapWei     NUMERIC,
@@ -132,6 +134,8 @@ CREATE TABLE ReceiptBatches (
   CreatedAt     TIMESTAMP  NOT NULL,
   UpdatedAt     TIMESTAMP  NOT NULL,
 ) PRIMARY KEY (Sender, AccountNonce);
+
+CREATE NULL_FILTERED INDEX ReceiptBatchesOpen ON ReceiptBatches (Sender, OpenSince);
 
 -- Authorised per UTC day, for the daily cap.
 CREATE TABLE PayoutDays (
