@@ -55,6 +55,7 @@ type Outcome struct {
 	TaskID       string `json:"taskId"`
 	Status       Status `json:"status"`
 	Code         Code   `json:"code,omitempty"`
+	Detail       string `json:"detail,omitempty"` // what exactly is wrong, in words, where there is more to say than Code.Text
 	RewardMicros int64  `json:"rewardMicros"`
 	ResultID     string `json:"resultId,omitempty"` // of an accepted result
 }
