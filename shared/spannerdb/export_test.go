@@ -1,0 +1,11 @@
+package spannerdb
+
+// What tests outside of the package need of the inside.
+var (
+	ReadWrite = (*DB).readWrite
+	ReadOnly  = (*DB).readOnly
+	Apply     = (*DB).apply
+)
+
+// OpenGate lets transactions run side by side, as Spanner does.
+func OpenGate(db *DB) { db.gate = nil }
