@@ -9,7 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// ErrBatch means that a body is not JSON or not an array of 1 to MaxBatch: 400.
+// ErrBatch means that a body could not be read, is not JSON or is not an array
+// of 1 to MaxBatch: 400.
 var ErrBatch = errors.New("not a batch of results")
 
 // DecodeResults reads the body of a submission: a JSON array of 1 to MaxBatch
@@ -25,12 +26,12 @@ var ErrBatch = errors.New("not a batch of results")
 // stands for a member that is left out. Numbers are written without fraction
 // or exponent. A lone surrogate (\ud800) is read as U+FFFD.
 //
-// A body that is no such array is an ErrBatch. A failure to read r is returned
-// wrapped; the caller limits r's length.
+// A body that is no such array is an ErrBatch, as is a failure to read r, which
+// is wrapped, too. The caller limits r's length.
 func DecodeResults(r io.Reader) (results []Result, faults []error, err error) {
 	body, err := io.ReadAll(r)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the results: %w", err)
+		return nil, nil, fmt.Errorf("%w: reading the body: %w", ErrBatch, err)
 	}
 	if !json.Valid(body) {
 		return nil, nil, fmt.Errorf("%w: not JSON: %w", ErrBatch, json.Unmarshal(body, new(json.RawMessage)))

@@ -53,8 +53,8 @@ func TestDecodeBodiesThatAreNoBatch(t *testing.T) {
 
 func TestDecodeReadError(t *testing.T) {
 	lost := errors.New("connection lost")
-	if _, _, err := DecodeResults(iotest.ErrReader(lost)); !errors.Is(err, lost) || errors.Is(err, ErrBatch) {
-		t.Errorf("%v, want the reader's error", err)
+	if _, _, err := DecodeResults(iotest.ErrReader(lost)); !errors.Is(err, lost) || !errors.Is(err, ErrBatch) {
+		t.Errorf("%v, want an ErrBatch with the reader's error", err)
 	}
 }
 

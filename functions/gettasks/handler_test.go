@@ -1,0 +1,150 @@
+package gettasks
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/BlockRunAI/worker-network/shared/schedule"
+)
+
+const (
+	address = "0xf86e5516096d5EE5a2E927ec9C014B31C50f1E0C"
+	lower   = "0xf86e5516096d5ee5a2e927ec9c014b31c50f1e0c"
+)
+
+var now = time.UnixMilli(1764000000000).UTC()
+
+// fakeStore answers with its callbacks; one that is missing fails the test.
+type fakeStore struct {
+	t     *testing.T
+	find  func(now time.Time, region string, limit int) ([]string, error)
+	claim func(worker common.Address, region string, now time.Time, ids []string, max int) ([]schedule.Task, error)
+}
+
+func (f fakeStore) FindOffers(_ context.Context, now time.Time, region string, limit int) ([]string, error) {
+	if f.find == nil {
+		f.t.Error("FindOffers called")
+		return nil, nil
+	}
+	return f.find(now, region, limit)
+}
+
+func (f fakeStore) ClaimTasks(_ context.Context, worker common.Address, region string, now time.Time, ids []string, max int) ([]schedule.Task, error) {
+	if f.claim == nil {
+		f.t.Error("ClaimTasks called")
+		return nil, nil
+	}
+	return f.claim(worker, region, now, ids, max)
+}
+
+func poll(store Store, method, query string) (int, string, http.Header) {
+	h := New(Deps{Store: store, Now: func() time.Time { return now }, TasksPerPoll: 10, Log: slog.New(slog.DiscardHandler)})
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(method, "/v1/worker/tasks?"+query, nil))
+	return w.Code, strings.TrimSpace(w.Body.String()), w.Header()
+}
+
+func TestPollAssignsWhatItReturns(t *testing.T) {
+	for _, c := range []struct{ query, region string }{
+		{"address=" + address + "&region=US-West", "US-West"},
+		{"address=" + lower, "unknown"},
+		{"region=&address=0x" + strings.ToUpper(lower[2:]), "unknown"},
+		{"address=" + address + "&region=" + strings.Repeat("%C3%A4", 64) + "&more=1", strings.Repeat("ä", 64)},
+	} {
+		store := fakeStore{t,
+			func(at time.Time, region string, limit int) ([]string, error) {
+				if !at.Equal(now) || region != c.region || limit != 30 {
+					t.Errorf("%s: FindOffers(%v, %q, %d)", c.query, at, region, limit)
+				}
+				return []string{"a", "b", "c"}, nil
+			},
+			func(worker common.Address, region string, at time.Time, ids []string, max int) ([]schedule.Task, error) {
+				if worker != common.HexToAddress(address) || region != c.region || !at.Equal(now) || !reflect.DeepEqual(ids, []string{"a", "b", "c"}) || max != 10 {
+					t.Errorf("%s: ClaimTasks(%s, %q, %v, %v, %d)", c.query, worker, region, at, ids, max)
+				}
+				return []schedule.Task{
+					{ID: "a", URL: "https://a/?x=1&y=<2>", ExpectedStatus: 200, Timeout: 10 * time.Second, RewardMicros: 100},
+					{ID: "c", URL: "https://c/", ExpectedStatus: 404, Timeout: 1500 * time.Millisecond, RewardMicros: 150, Region: "US-West", Interval: time.Minute, Class: schedule.Enterprise},
+				}, nil
+			}}
+		status, body, _ := poll(store, "GET", c.query)
+		want := `[{"id":"a","type":"http_check","url":"https://a/?x=1&y=<2>","expectedStatus":200,"timeoutMs":10000,"rewardMicros":100},` +
+			`{"id":"c","type":"http_check","url":"https://c/","expectedStatus":404,"timeoutMs":1500,"rewardMicros":150,"region":"US-West"}]`
+		if status != 200 || body != want {
+			t.Errorf("%s: %d\n got %s\nwant %s", c.query, status, body, want)
+		}
+	}
+}
+
+func TestNothingToDoIsAnEmptyArray(t *testing.T) {
+	none := func(time.Time, string, int) ([]string, error) { return nil, nil }
+	some := func(time.Time, string, int) ([]string, error) { return []string{"a"}, nil }
+	lost := func(common.Address, string, time.Time, []string, int) ([]schedule.Task, error) { return nil, nil }
+	for name, store := range map[string]fakeStore{
+		"nothing due":      {t, none, nil}, // and no transaction
+		"others were fast": {t, some, lost},
+	} {
+		if status, body, _ := poll(store, "GET", "address="+address); status != 200 || body != "[]" {
+			t.Errorf("%s: %d %s", name, status, body)
+		}
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	for name, query := range map[string]string{
+		"nothing":              "",
+		"address: empty":       "address=&region=EU",
+		"address: short":       "address=" + lower[:41],
+		"address: long":        "address=" + lower + "0",
+		"address: no 0x":       "address=" + lower[2:],
+		"address: 0X":          "address=0X" + lower[2:],
+		"address: not hex":     "address=" + lower[:41] + "g",
+		"address: checksum":    "address=0xF" + address[3:],
+		"address: white space": "address=" + url.QueryEscape(address+" "),
+		"address: other case":  "Address=" + address,
+		"region: 65":           "address=" + address + "&region=" + strings.Repeat("a", 65),
+		"region: not UTF-8":    "address=" + address + "&region=%ff",
+	} {
+		status, body, _ := poll(fakeStore{t: t}, "GET", query)
+		var e struct{ Error string }
+		if err := json.Unmarshal([]byte(body), &e); status != 400 || err != nil || !strings.Contains(e.Error, "address") && !strings.Contains(e.Error, "region") {
+			t.Errorf("%s: %d %s", name, status, body)
+		}
+	}
+	for _, method := range []string{"POST", "HEAD", "PUT", "DELETE"} {
+		if status, _, header := poll(fakeStore{t: t}, method, "address="+address); status != 405 || header.Get("Allow") != "GET" {
+			t.Errorf("%s: %d, Allow %q", method, status, header.Get("Allow"))
+		}
+	}
+}
+
+func TestStoreFailures(t *testing.T) {
+	broken := errors.New("spanner: secret")
+	ok := func(time.Time, string, int) ([]string, error) { return []string{"a"}, nil }
+	for name, c := range map[string]struct {
+		store  fakeStore
+		status int
+	}{
+		"finding": {fakeStore{t, func(time.Time, string, int) ([]string, error) { return nil, broken }, nil}, 500},
+		"claiming": {fakeStore{t, ok, func(common.Address, string, time.Time, []string, int) ([]schedule.Task, error) {
+			return nil, broken
+		}}, 500},
+		"out of time": {fakeStore{t, func(time.Time, string, int) ([]string, error) { return nil, context.DeadlineExceeded }, nil}, 503},
+	} {
+		status, body, _ := poll(c.store, "GET", "address="+address)
+		if status != c.status || strings.Contains(body, "secret") || !strings.HasPrefix(body, `{"error":"`) {
+			t.Errorf("%s: %d %s", name, status, body)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+// Package web is what the HTTP functions have in common: one method, a capped
+// body, JSON answers, a table from error to status, and what they need made on
+// first use.
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+
+	"github.com/BlockRunAI/worker-network/shared/api"
+	"github.com/BlockRunAI/worker-network/shared/telemetry"
+)
+
+// Endpoint answers one method of one path with JSON.
+type Endpoint struct {
+	Method  string
+	MaxBody int64 // of the request, in bytes; more is 413
+	Log     *slog.Logger
+
+	// Serve returns the body of the 200 answer, or an error, of which Status
+	// makes the status, and an api.ErrorBody the body.
+	Serve func(*http.Request) (any, error)
+}
+
+// drainBytes is how much of a body that is too large is read and thrown away,
+// so that a caller that sends before it listens gets its answer.
+const drainBytes = 16 << 20
+
+func (e Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx := telemetry.WithTrace(r.Context(), r.Header)
+	if r.Method != e.Method {
+		w.Header().Set("Allow", e.Method)
+		e.refuse(w, r.WithContext(ctx), fmt.Errorf("%w: use %s", ErrMethod, e.Method))
+		return
+	}
+	body := r.Body
+	r = r.WithContext(ctx)
+	r.Body = http.MaxBytesReader(nil, body, e.MaxBody)
+	answer, err := e.Serve(r)
+	if err = tooLarge(err); err != nil {
+		if Status(err) == http.StatusRequestEntityTooLarge {
+			_, _ = io.CopyN(io.Discard, body, drainBytes) // its end, or the caller's going away: the answer is the same
+		}
+		e.refuse(w, r, err)
+		return
+	}
+	if err := writeJSON(w, http.StatusOK, answer); err != nil {
+		e.refuse(w, r, err)
+	}
+}
+
+// refuse answers with err's status and says so in the log.
+func (e Endpoint) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	status := Status(err)
+	level := slog.LevelInfo
+	if status >= http.StatusInternalServerError && r.Context().Err() == nil {
+		level = slog.LevelError
+	}
+	e.Log.LogAttrs(r.Context(), level, "request refused", slog.Int("status", status), slog.Any("error", err))
+	answerError(w, status, publicText(err, status))
+}
+
+func answerError(w http.ResponseWriter, status int, text string) {
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
+	}
+	_ = writeJSON(w, status, api.ErrorBody{Error: text}) // a string can always be encoded
+}
+
+// writeJSON answers with v, or writes nothing and says why v has no JSON form.
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store") // an answer is for this caller and this moment
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // the caller may be gone; what was done stays done
+	return nil
+}
