@@ -53,7 +53,7 @@ type Task struct {
 	Cycle          int64     // number of the open cycle, or of the next one while nothing is due
 	Holders        []Slot    // of the open cycle; some may have expired
 	LastAcceptedAt time.Time // zero: never
-	OfferAt        time.Time // earliest time at which somebody could be given it; key of the due queue
+	OfferAt        time.Time // earliest time at which somebody could be given it; key of the due queue; zero while paused
 }
 
 // Assignment is a worker's latest hold on a task. A worker has at most one per task.
@@ -100,7 +100,7 @@ func (t *Task) Claim(worker common.Address, region string, now time.Time, prior 
 		return Assignment{}, ErrRegion
 	}
 	cycle := t.Cycle
-	live := slices.DeleteFunc(slices.Clone(t.Holders), func(s Slot) bool { return !now.Before(s.ExpiresAt) })
+	live := t.live(now)
 	if len(t.Holders) > 0 && len(live) == 0 {
 		cycle++
 	}
@@ -120,18 +120,30 @@ func (t *Task) Claim(worker common.Address, region string, now time.Time, prior 
 	return a, nil
 }
 
-// nextOffer is now while a slot is free, else when the first hold expires.
+// Reoffer sets OfferAt anew after the task's definition changed: Active,
+// Interval, or the task is new.
+func (t *Task) Reoffer(now time.Time) { t.OfferAt = t.nextOffer(now) }
+
+// nextOffer is never while the task is paused, then when it is due, then now
+// while a slot is free, else when the first hold ends.
 func (t *Task) nextOffer(now time.Time) time.Time {
-	if len(t.Holders) < SlotsPerCycle {
+	if !t.Active {
+		return time.Time{}
+	}
+	if due := t.DueAt(); now.Before(due) {
+		return due
+	}
+	live := t.live(now)
+	if len(live) < SlotsPerCycle {
 		return now
 	}
-	first := t.Holders[0].ExpiresAt
-	for _, s := range t.Holders[1:] {
-		if s.ExpiresAt.Before(first) {
-			first = s.ExpiresAt
-		}
-	}
-	return first
+	first := slices.MinFunc(live, func(a, b Slot) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
+	return first.ExpiresAt
+}
+
+// live are the holds that have not ended, in a slice of their own.
+func (t *Task) live(now time.Time) []Slot {
+	return slices.DeleteFunc(slices.Clone(t.Holders), func(s Slot) bool { return !now.Before(s.ExpiresAt) })
 }
 
 // win closes the open cycle at now.
@@ -139,5 +151,5 @@ func (t *Task) win(now time.Time) {
 	t.Cycle++
 	t.Holders = nil
 	t.LastAcceptedAt = now
-	t.OfferAt = now.Add(t.Interval)
+	t.OfferAt = t.nextOffer(now)
 }
