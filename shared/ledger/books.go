@@ -151,7 +151,7 @@ func (r *BooksReport) addPayout(p Payout, results ResultSum) {
 // AddBatch counts one receipt batch and checks it against its payouts.
 func (r *BooksReport) AddBatch(b BatchBooks) {
 	r.Batches++
-	say := r.sayer(fmt.Sprintf("receipt batch %s/%d", CanonicalAddress(b.Batch.Sender), b.Batch.AccountNonce))
+	say := r.sayer("receipt batch " + b.Batch.BatchKey.String())
 	want, logged := b.Batch.ReceiptCount, b.Batch.LogTx != (common.Hash{})
 	if b.Batch.State == BatchReplaced {
 		want = 0

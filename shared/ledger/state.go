@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -92,6 +93,18 @@ type PayoutPolicy struct {
 	// PublishGrace is how long after its opening the sweep leaves a payout to
 	// the hint that the submission publishes.
 	PublishGrace time.Duration
+}
+
+// Validate says what is missing for a payout to be opened under this policy.
+func (p PayoutPolicy) Validate() error {
+	zero := common.Address{}
+	switch {
+	case p.ChainID <= 0 || p.Token == zero || p.Treasury == zero || p.Token == p.Treasury:
+		return fmt.Errorf("ledger: payouts need a chain id (%d), a token (%s) and a treasury (%s), all different", p.ChainID, p.Token, p.Treasury)
+	case p.Threshold < 1 || p.PublishGrace < 0:
+		return fmt.Errorf("ledger: a payout threshold of %d micros and a grace of %v; want at least 1 micro, and no negative time", p.Threshold, p.PublishGrace)
+	}
+	return nil
 }
 
 // AuthorizationRecord is a signed EIP-3009 authorization, to be stored before

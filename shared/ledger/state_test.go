@@ -191,7 +191,15 @@ func TestLeaseIsForOneOwnerUntilItsEnd(t *testing.T) {
 	lease("b", 29*time.Second, time.Minute, ErrLeased, 1)
 	lease("a", 29*time.Second, time.Minute, nil, 1) // the same attempt goes on
 	lease("b", 31*time.Second, time.Minute, ErrLeased, 1)
-	lease("b", 89*time.Second, time.Minute, nil, 2)
+	due := p.WorkAt
+	if p.Release("b") || p.Release("") || !p.Release("a") || p.Release("a") {
+		t.Error("a lease is ended by its owner, once, and by nobody else")
+	}
+	if !p.WorkAt.Equal(due) {
+		t.Errorf("released, it is due at %v, before at %v", p.WorkAt, due)
+	}
+	lease("b", 40*time.Second, time.Minute, nil, 2)
+	lease("c", 100*time.Second, time.Minute, nil, 3) // the first moment after b's
 }
 
 func TestConfirmBooksOnce(t *testing.T) {

@@ -35,6 +35,16 @@ func (p *Payout) Lease(owner string, now time.Time, ttl time.Duration) error {
 	return nil
 }
 
+// Release ends owner's lease and reports whether it was owner's to end. The
+// time at which the work is due stays.
+func (p *Payout) Release(owner string) bool {
+	if p.LeaseOwner != owner || owner == "" {
+		return false
+	}
+	p.LeaseOwner, p.LeaseUntil = "", time.Time{}
+	return true
+}
+
 // Authorise stores a, unless an authorization is stored that is still valid:
 // then that one stays, and only that one may be sent. counted is what the
 // day's total grows by: the amount, the first time that this payout is
