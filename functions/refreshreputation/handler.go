@@ -7,13 +7,13 @@ package refreshreputation
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"time"
 
+	"github.com/BlockRunAI/worker-network/functions/internal/web"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/reputation"
 )
@@ -60,22 +60,23 @@ type Summary struct {
 
 type handler struct{ Deps }
 
-// New is the function. It answers 200 with a Summary, or 500 with the reason;
-// then no tier was changed by this run, or the same ones will be stored again
-// by the next.
-func New(d Deps) http.Handler { return handler{d} }
-
-func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx := r.Context()
-	sum, err := h.exclusively(ctx)
-	if err != nil {
-		h.Log.ErrorContext(ctx, "refreshing reputation failed", slog.Any("error", err))
-		answer(w, http.StatusInternalServerError, map[string]string{"error": err.Error()})
-		return
-	}
-	h.Log.InfoContext(ctx, "reputation refreshed", slog.Any("summary", sum))
-	answer(w, http.StatusOK, sum)
+// New is the function. It answers a POST with 200 and a Summary. On an error
+// no tier was changed by this run, or the same ones will be stored again by
+// the next.
+func New(d Deps) http.Handler {
+	h := handler{d}
+	return web.Endpoint{Method: http.MethodPost, MaxBody: maxBody, Log: d.Log, Serve: func(r *http.Request) (any, error) {
+		sum, err := h.exclusively(r.Context())
+		if err != nil {
+			return nil, err
+		}
+		h.Log.InfoContext(r.Context(), "reputation refreshed", slog.Any("summary", sum))
+		return sum, nil
+	}}
 }
+
+// maxBody: Cloud Scheduler sends no body that matters.
+const maxBody = 64 << 10
 
 // exclusively refreshes under the lease; "already running" is success.
 func (h handler) exclusively(ctx context.Context) (Summary, error) {
@@ -96,10 +97,4 @@ func (h handler) exclusively(ctx context.Context) (Summary, error) {
 		}
 	}()
 	return h.refresh(ctx)
-}
-
-func answer(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the reader has gone away: nobody is left to tell
 }

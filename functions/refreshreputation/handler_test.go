@@ -76,8 +76,10 @@ func (s *store) UpsertStandings(_ context.Context, standings []reputation.Standi
 type fixture struct {
 	store   *store
 	gcs     *bucket.Server
+	deps    Deps
 	handler http.Handler
 	clock   time.Time
+	log     strings.Builder
 }
 
 func start(t *testing.T, objects map[string][]byte) *fixture {
@@ -95,11 +97,12 @@ func start(t *testing.T, objects map[string][]byte) *fixture {
 	t.Cleanup(func() { _ = client.Close() })
 	f := &fixture{gcs: gcs, store: &store{standings: map[string]reputation.Standing{}}, clock: now}
 	ids := 0
-	f.handler = New(Deps{
+	f.deps = Deps{
 		Store: f.store, Logs: NewBucket(client, bucketName), Adapter: reputation.DefaultAdapter(),
-		Now: func() time.Time { return f.clock }, Log: slog.New(slog.DiscardHandler), LeaseTTL: 10 * time.Minute,
+		Now: func() time.Time { return f.clock }, Log: slog.New(slog.NewTextHandler(&f.log, nil)), LeaseTTL: 10 * time.Minute,
 		NewID: func() string { ids++; return "run " + string(rune('0'+ids)) },
-	})
+	}
+	f.handler = New(f.deps)
 	return f
 }
 
@@ -230,12 +233,13 @@ func TestEveryWriteFails(t *testing.T) {
 // A log that breaks off in the middle of the transfer changes no tier.
 func TestReadBreaksOff(t *testing.T) {
 	f := start(t, nil)
-	h := f.handler.(handler)
-	h.Logs = brokenLogs{}
-	rec := httptest.NewRecorder()
-	h.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody))
-	if rec.Code != 500 || !strings.Contains(rec.Body.String(), "llm-calls/2026-08-01.jsonl") || len(f.store.standings) != 0 {
-		t.Errorf("answer %d %s, %d standings; want 500 naming the file, and none", rec.Code, rec.Body, len(f.store.standings))
+	f.deps.Logs = brokenLogs{}
+	f.handler = New(f.deps)
+	if code, _ := f.call(t); code != 500 || len(f.store.standings) != 0 {
+		t.Errorf("answer %d, %d standings; want 500 and none", code, len(f.store.standings))
+	}
+	if !strings.Contains(f.log.String(), "llm-calls/2026-08-01.jsonl") {
+		t.Errorf("the log does not name the file: %s", f.log.String())
 	}
 }
 

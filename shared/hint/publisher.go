@@ -8,6 +8,8 @@ import (
 
 	"cloud.google.com/go/pubsub/v2"
 	"google.golang.org/api/option"
+
+	"github.com/BlockRunAI/worker-network/shared/ledger"
 )
 
 // Publisher publishes hints to one topic.
@@ -45,6 +47,11 @@ func (p *Publisher) Publish(ctx context.Context, hints ...Hint) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// PublishPayout publishes the hint that a payout may need work.
+func (p *Publisher) PublishPayout(ctx context.Context, id ledger.PayoutID) error {
+	return p.Publish(ctx, Payout(id))
 }
 
 // Close sends what is still buffered and ends the connection.

@@ -39,7 +39,10 @@ func pubsubServer(t *testing.T, made bool) (*pstest.Server, *Publisher) {
 
 func TestPublish(t *testing.T) {
 	srv, p := pubsubServer(t, true)
-	if err := p.Publish(t.Context(), Payout(id), Receipts()); err != nil {
+	if err := p.PublishPayout(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Publish(t.Context(), Receipts()); err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]bool{}
