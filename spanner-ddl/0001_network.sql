@@ -8,7 +8,7 @@ CREATE TABLE Tasks (
   ExpectedStatus  INT64        NOT NULL,
   TimeoutMs       INT64        NOT NULL,
   RewardMicros    INT64        NOT NULL,
-  Region          STRING(64),            -- NULL: any
+  Region          STRING(64)   NOT NULL, -- '': any
   IntervalMs      INT64        NOT NULL,
   BuyerTier       STRING(16)   NOT NULL, -- best_effort, standard, premium
   Class           STRING(16)   NOT NULL, -- standard, priority, high_value, enterprise
@@ -23,8 +23,9 @@ CREATE TABLE Tasks (
   UpdatedAt       TIMESTAMP    NOT NULL,
 ) PRIMARY KEY (TaskId);
 
--- The due queue.
-CREATE NULL_FILTERED INDEX TasksByOffer ON Tasks (Shard, OfferAt) STORING (Class, Region, BuyerTier);
+-- The due queue, one for each region, so that a poll reads no task that it
+-- could not be given.
+CREATE NULL_FILTERED INDEX TasksByOffer ON Tasks (Shard, Region, OfferAt) STORING (Class, BuyerTier);
 
 -- Each worker's latest hold on each task.
 CREATE TABLE Assignments (

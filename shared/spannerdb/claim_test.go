@@ -1,0 +1,252 @@
+package spannerdb_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/spanner"
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/BlockRunAI/worker-network/shared/localcloud/spannertest"
+	"github.com/BlockRunAI/worker-network/shared/schedule"
+	"github.com/BlockRunAI/worker-network/shared/spannerdb"
+)
+
+func TestClaimTasks(t *testing.T) {
+	list := checks(6)
+	list[4].Region, list[5].Active = "EU", false
+	database, db := loaded(t, list)
+	asked := []string{"task_003", "task_001", "task_005", "no_such_task", "task_002", "task_004"}
+
+	got := claim(t, db, someone(1), noon, asked, 2)
+	if want := []string{"task_003", "task_001"}; !slices.Equal(ids(got), want) {
+		t.Fatalf("got %v, want %v", ids(got), want)
+	}
+	if k := got[0]; k.URL != list[3].URL || k.Timeout != 10*time.Second || k.RewardMicros != 100 || k.ExpectedStatus != 200 {
+		t.Errorf("the claimed task is not whole: %+v", k)
+	}
+	row := storedTasks(t, database)["task_003"]
+	if !slices.Equal(row.HolderWorkers, []string{text(someone(1))}) || len(row.HolderExpires) != 1 || !row.HolderExpires[0].Equal(noon.Add(holdTime)) {
+		t.Errorf("stored holders: %+v", row)
+	}
+	a := storedAssignments(t, database)[[2]string{"task_003", text(someone(1))}]
+	if a.Cycle != 1 || !a.AssignedAt.Equal(noon) || !a.ExpiresAt.Equal(noon.Add(holdTime)) || a.ResultAt.Valid {
+		t.Errorf("stored assignment: %+v", a)
+	}
+	if got := claim(t, db, someone(1), noon.Add(time.Second), asked, 9); !slices.Equal(ids(got), []string{"task_002"}) {
+		t.Errorf("the same worker again: got %v, want only what it does not hold", ids(got))
+	}
+	eu, err := db.ClaimTasks(t.Context(), someone(2), "EU", noon.Add(time.Second), asked, 9)
+	if want := []string{"task_003", "task_001", "task_002", "task_004"}; err != nil || !slices.Equal(ids(eu), want) {
+		t.Errorf("a worker of the region: got %v, %v; want %v", ids(eu), err, want)
+	}
+	if got := claim(t, db, someone(3), noon, nil, 9); len(got) != 0 {
+		t.Errorf("nothing offered, got %v", ids(got))
+	}
+	if got := claim(t, db, someone(3), noon, asked, 0); len(got) != 0 {
+		t.Errorf("nothing wanted, got %v", ids(got))
+	}
+}
+
+func TestClaimOrderIsByTier(t *testing.T) {
+	list := checks(4)
+	for i, c := range []schedule.Class{schedule.Enterprise, schedule.Standard, schedule.HighValue, schedule.Priority} {
+		list[i].Class = c
+	}
+	database, db := loaded(t, list)
+	for i, tier := range []string{"platinum", "gold", "silver"} {
+		put(t, database, "WalletReputation", map[string]any{
+			"Wallet": text(someone(i)), "TotalPaidNano": 0, "Tier": tier, "MultiplierBps": 10_000, "RefreshedAt": noon,
+		})
+	}
+	for i, want := range []string{"task_000", "task_002", "task_003", "task_001"} { // the last one is in no list: bronze
+		if got := claim(t, db, someone(i), noon, ids(list), 1); !slices.Equal(ids(got), []string{want}) {
+			t.Errorf("worker %d got %v, want %s", i, ids(got), want)
+		}
+	}
+}
+
+// 20 workers ask 4 instances for the same tasks at once, twice each.
+func TestConcurrentClaims(t *testing.T) {
+	list := checks(7)
+	database, _ := loaded(t, list)
+	var mu sync.Mutex
+	holders := map[string][]common.Address{}
+	var wg sync.WaitGroup
+	for instance := range 4 {
+		db := spannertest.Open(t, database)
+		for n := range 5 {
+			wg.Go(func() {
+				me := someone(instance*5 + n)
+				for range 2 {
+					asked := ids(list)
+					rand.Shuffle(len(asked), func(i, j int) { asked[i], asked[j] = asked[j], asked[i] })
+					got, err := db.ClaimTasks(t.Context(), me, "", noon, asked, 3)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					mu.Lock()
+					for _, k := range got {
+						holders[k.ID] = append(holders[k.ID], me)
+					}
+					mu.Unlock()
+				}
+			})
+		}
+	}
+	wg.Wait()
+	assigned := map[string]int{}
+	for key := range storedAssignments(t, database) {
+		assigned[key[0]]++
+	}
+	for id, s := range storedTasks(t, database) {
+		got := holders[id]
+		if len(got) != schedule.SlotsPerCycle || assigned[id] != schedule.SlotsPerCycle || len(s.HolderWorkers) != schedule.SlotsPerCycle {
+			t.Errorf("%s: given to %v, %d assignments, stored holders %v; want 3 of each", id, got, assigned[id], s.HolderWorkers)
+			continue
+		}
+		for _, w := range got {
+			if !slices.Contains(s.HolderWorkers, text(w)) {
+				t.Errorf("%s: %s was given it and is not among %v", id, text(w), s.HolderWorkers)
+			}
+		}
+		if !s.OfferAt.Time.Equal(noon.Add(holdTime)) {
+			t.Errorf("%s: offered again at %v", id, s.OfferAt)
+		}
+	}
+}
+
+// pollTrips is the budget of a poll: one query for what is offered, one for
+// the claim, and its commit.
+const pollTrips = 3
+
+func TestPollRoundTrips(t *testing.T) {
+	var rpcs spannertest.RPCs
+	database := spannertest.New(t)
+	db := spannertest.OpenConfig(t, spannerdb.Config{Database: database, TaskShards: 4}, rpcs.Options()...)
+	load(t, db, noon, checks(200))
+	for i, limit := range []int{1, 10, 50} {
+		rpcs.Reset()
+		got := claim(t, db, someone(i), noon, offers(t, db, noon, "", 2*limit), limit)
+		if len(got) != limit || rpcs.Trips() > pollTrips {
+			t.Errorf("%d tasks in %d round trips (%s); want %d in %d", len(got), rpcs.Trips(), &rpcs, limit, pollTrips)
+		}
+		t.Logf("poll for %d tasks: %d round trips: %s", limit, rpcs.Trips(), &rpcs)
+	}
+	rpcs.Reset()
+	early := noon.Add(-time.Hour)
+	if got := claim(t, db, someone(9), early, offers(t, db, early, "", 20), 10); len(got) != 0 || rpcs.Trips() != 1 {
+		t.Errorf("nothing due: %d tasks in %d round trips (%s); want none in 1", len(got), rpcs.Trips(), &rpcs)
+	}
+}
+
+func TestClaimFaults(t *testing.T) {
+	tests := []struct {
+		name   string
+		method string
+		err    error
+		after  bool // the call was made, its answer is lost
+		failed bool // the caller gets an error
+		held   bool // the worker holds the tasks
+	}{
+		{"commit aborted", "Commit", spannertest.ErrAborted, false, false, true},
+		{"read aborted", "ExecuteStreamingSql", spannertest.ErrAborted, false, false, true},
+		{"commit not sent", "Commit", spannertest.ErrLost, false, true, false},
+		{"commit sent again", "Commit", spannertest.ErrUnavailable, true, false, true},
+		{"commit's answer lost", "Commit", spannertest.ErrLost, true, true, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			list := checks(3)
+			database, _ := loaded(t, list)
+			var calls atomic.Int64
+			once := func(method string) error {
+				if method == tt.method && calls.Add(1) == 1 {
+					return tt.err
+				}
+				return nil
+			}
+			opts := spannertest.Intercept(once, nil)
+			if tt.after {
+				opts = spannertest.Intercept(nil, once)
+			}
+			db := spannertest.Open(t, database, opts...)
+			me, asked := someone(1), ids(list)
+			got, err := db.ClaimTasks(t.Context(), me, "", noon, asked, 2)
+			if (err != nil) != tt.failed || (len(got) == 2) == tt.failed {
+				t.Fatalf("got %v, %v; want an error: %v", ids(got), err, tt.failed)
+			}
+			n := 0
+			for id, s := range storedTasks(t, database) {
+				if len(s.HolderWorkers) > 1 {
+					t.Errorf("%s is held by %v", id, s.HolderWorkers)
+				}
+				n += len(s.HolderWorkers)
+			}
+			if want := map[bool]int{true: 2, false: 0}[tt.held]; n != want || len(storedAssignments(t, database)) != want {
+				t.Errorf("%d tasks held, %d assignments; want %d", n, len(storedAssignments(t, database)), want)
+			}
+
+			// Asking again is right: at once for what is not held, and for the
+			// rest when the holds have ended.
+			again := claim(t, db, me, noon.Add(time.Second), asked, 9)
+			if len(again) != 3-n {
+				t.Errorf("at once: got %v; %d are held", ids(again), n)
+			}
+			if late := claim(t, db, me, noon.Add(time.Second+holdTime), asked, 9); len(late) != 3 {
+				t.Errorf("after the holds: got %v, want all 3", ids(late))
+			}
+		})
+	}
+}
+
+type storedAssignment struct {
+	TaskId     string
+	Worker     string
+	Cycle      int64
+	AssignedAt time.Time
+	ExpiresAt  time.Time
+	ResultAt   spanner.NullTime
+}
+
+// storedAssignments are all rows of Assignments, by task and worker.
+func storedAssignments(t *testing.T, database string) map[[2]string]storedAssignment {
+	t.Helper()
+	out := map[[2]string]storedAssignment{}
+	columns := []string{"TaskId", "Worker", "Cycle", "AssignedAt", "ExpiresAt", "ResultAt"}
+	err := spannertest.Client(t, database).Single().Read(t.Context(), "Assignments", spanner.AllKeys(), columns).Do(func(row *spanner.Row) error {
+		var a storedAssignment
+		if err := row.ToStruct(&a); err != nil {
+			return err
+		}
+		out[[2]string{a.TaskId, a.Worker}] = a
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// Damage in a row is an error, not a guess.
+func TestClaimRefusesDamagedHolders(t *testing.T) {
+	for name, row := range map[string]map[string]any{
+		"no address": {"HolderWorkers": []string{"0xABC"}, "HolderExpires": []time.Time{noon}},
+		"unequal":    {"HolderWorkers": []string{text(someone(1))}, "HolderExpires": []time.Time{}},
+	} {
+		database, db := loaded(t, checks(1))
+		row["TaskId"] = "task_000"
+		if _, err := spannertest.Client(t, database).Apply(t.Context(), []*spanner.Mutation{spanner.UpdateMap("Tasks", row)}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := db.ClaimTasks(t.Context(), someone(2), "", noon, []string{"task_000"}, 1); err == nil {
+			t.Errorf("%s: got %v", name, fmt.Sprint(ids(got)))
+		}
+	}
+}
