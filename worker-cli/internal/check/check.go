@@ -1,0 +1,182 @@
+// Package check carries out tasks: one HTTP request each, to a target that
+// somebody else chose and that must be taken for hostile. It connects to
+// public addresses only, sends nothing of its user's, and bounds the time and
+// the memory that a target can cost.
+package check
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/BlockRunAI/worker-network/shared/api"
+)
+
+// UserAgent is how a check names itself to its target (product.md, Worker).
+const UserAgent = "BlockRun-Worker/1.0"
+
+// Bounds of one check, beside the task's timeout.
+const (
+	maxRedirects = 10
+	maxHeader    = 64 << 10    // of each answer on the way
+	maxBody      = 64 << 10    // then the connection is closed
+	maxBodyTime  = time.Second // the status is known by then; a slow body must not hold up the result
+)
+
+// Observation is what a check saw of its target.
+type Observation struct {
+	At           time.Time     // when the request was started
+	Success      bool          // the final answer had the expected status
+	ResponseTime time.Duration // until the final answer's header, or until it failed
+	StatusCode   int           // of the final answer; 0 when there was none
+	Class        Class         // empty when Success
+	Error        string        // why there was no status; names no address of this machine's
+}
+
+// Options say what a Checker may do.
+type Options struct {
+	// Ports that may be used; empty means DefaultPorts.
+	Ports []uint16
+	// AllowPrivate lifts every rule about addresses, names and ports. It is for
+	// local development only: with it, a task can reach whatever this machine can.
+	AllowPrivate bool
+}
+
+// Checker carries out tasks. It is safe for concurrent use.
+type Checker struct {
+	http         *http.Client
+	ports        []uint16
+	allowPrivate bool
+}
+
+// New makes a Checker.
+func New(o Options) *Checker {
+	ports := o.Ports
+	if len(ports) == 0 {
+		ports = DefaultPorts
+	}
+	dialer := &net.Dialer{Timeout: MaxTimeout}
+	if !o.AllowPrivate {
+		dialer.Control = newGuard(ports).control
+	}
+	return newChecker(dialer, ports, o.AllowPrivate)
+}
+
+func newChecker(dialer *net.Dialer, ports []uint16, allowPrivate bool) *Checker {
+	c := &Checker{ports: slices.Clone(ports), allowPrivate: allowPrivate}
+	dial := dialFunc(dialer.DialContext)
+	if !allowPrivate {
+		dial = absolute(dial)
+	}
+	c.http = &http.Client{
+		CheckRedirect: c.checkRedirect,
+		// No Jar: cookies are neither kept nor sent.
+		Transport: &http.Transport{
+			Proxy:                  nil, // not even the environment's: a check must see what the target answers
+			DialContext:            dial,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12}, // verified, always
+			TLSHandshakeTimeout:    MaxTimeout,
+			MaxResponseHeaderBytes: maxHeader,
+			// A target pays for unpacking its gzip bomb itself.
+			DisableCompression: true,
+			// Each check resolves, connects and shakes hands afresh, as a first
+			// visitor does, and no connection of one task serves another.
+			DisableKeepAlives: true,
+		},
+	}
+	return c
+}
+
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// absolute makes the resolver take names as they are: without the final dot
+// it would also try them below the search domains of the user's network.
+func absolute(dial dialFunc) dialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		host, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		if net.ParseIP(host) == nil && hostname.MatchString(host) {
+			host += "."
+		}
+		return dial(ctx, network, net.JoinHostPort(host, port))
+	}
+}
+
+// What a target can do wrong with a redirect, for whoever follows it.
+var (
+	errRedirects = fmt.Errorf("more than %d redirects", maxRedirects)
+	errAway      = errors.New("redirect away from http and https")
+)
+
+func (c *Checker) checkRedirect(req *http.Request, via []*http.Request) error {
+	if len(via) > maxRedirects {
+		return errRedirects
+	}
+	if !isWeb(req.URL) {
+		return errAway
+	}
+	req.Header.Del("Referer") // net/http adds it by itself
+	return c.permit(req.URL)
+}
+
+// Check carries out t. The error is ErrRefused, when the task asked for what
+// the worker does not do, or ctx's, when it was stopped; neither says anything
+// about the target. Everything that the target did is an Observation.
+func (c *Checker) Check(ctx context.Context, t api.Task) (Observation, error) {
+	p, err := c.admit(t)
+	if err != nil {
+		return Observation{}, err
+	}
+	limited, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(limited, http.MethodGet, p.url.String(), nil)
+	if err != nil {
+		return Observation{}, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	req.Header.Set("User-Agent", UserAgent)
+	req.Header.Set("Accept", "*/*")
+
+	seen := Observation{At: time.Now()}
+	resp, err := c.http.Do(req)
+	seen.ResponseTime = time.Since(seen.At)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return Observation{}, ctx.Err()
+	case errors.Is(err, ErrRefused):
+		return Observation{}, err
+	case limited.Err() != nil:
+		seen.Class, seen.Error = Timeout, fmt.Sprintf("Timeout after %dms", p.timeout.Milliseconds())
+		return seen, nil
+	default:
+		seen.Class, seen.Error = classify(err)
+		return seen, nil
+	}
+	defer resp.Body.Close()
+	stop := time.AfterFunc(maxBodyTime, cancel)
+	defer stop.Stop()
+	_, _ = io.CopyN(io.Discard, resp.Body, maxBody) // whatever the body does, the status stands
+	seen.judge(resp.StatusCode, t.ExpectedStatus)
+	return seen, nil
+}
+
+// judge compares the final answer's status with the expected one.
+func (o *Observation) judge(status, expected int) {
+	if status < 100 || status > 599 { // some sites answer 999; the protocol has no such status
+		o.Class, o.Error = Protocol, fmt.Sprintf("Unknown HTTP status %d", status)
+		return
+	}
+	o.StatusCode = status
+	o.Success = status == expected
+	if !o.Success {
+		o.Class = Status
+	}
+}
