@@ -1,0 +1,95 @@
+// Package wallet finds the worker's key, and makes one when asked. The key
+// leaves this package only as signatures; no error and no other text names it.
+package wallet
+
+import (
+	"crypto/ecdsa"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/BlockRunAI/worker-network/shared/api"
+)
+
+// EnvKey is the variable that holds a key when there is no wallet file.
+const EnvKey = "BLOCKRUN_WALLET_KEY"
+
+// The ways in which there is no usable wallet.
+var (
+	// ErrNone: there is no key anywhere. The user should make one.
+	ErrNone = errors.New("no wallet")
+	// ErrBad: there is a key, but it cannot be used. No other one is tried, or
+	// the user would work for a wallet that they did not choose.
+	ErrBad = errors.New("wallet cannot be used")
+	// ErrExists: a new key would overwrite something.
+	ErrExists = errors.New("wallet exists already")
+)
+
+// Wallet is a worker's key.
+type Wallet struct {
+	Address string // with EIP-55 checksum, as it is spelled in every result
+	Source  string // the file, or the variable, that the key came from
+	Warning string // what is unsafe about the source, or ""
+
+	key *ecdsa.PrivateKey
+}
+
+// Sign puts the worker's address and signature on r.
+func (w *Wallet) Sign(r *api.Result) error {
+	r.WorkerAddress = w.Address
+	return api.Sign(r, w.key)
+}
+
+// String is the address.
+func (w *Wallet) String() string { return w.Address }
+
+// GoString is the address: not even %#v shows the key.
+func (w *Wallet) GoString() string { return "wallet " + w.Address }
+
+// LogValue is the address.
+func (w *Wallet) LogValue() slog.Value { return slog.StringValue(w.Address) }
+
+// DefaultFile is where ClawRouter keeps its wallet: .openclaw/blockrun/wallet.key
+// in the home directory.
+func DefaultFile() (string, error) {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("find the home directory: %w", err)
+	}
+	return filepath.Join(home, ".openclaw", "blockrun", "wallet.key"), nil
+}
+
+// Find returns the wallet in file. When file is empty it is the one in
+// DefaultFile, or, if that does not exist, the one in the variable EnvKey.
+// Errors are ErrNone or ErrBad and say what to do.
+func Find(file string, getenv func(string) string) (*Wallet, error) {
+	if file != "" {
+		w, err := load(file)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("%w: there is no file %s; make one with: worker-cli wallet new --wallet %s", ErrNone, file, file)
+		}
+		return w, err
+	}
+	file, homeErr := DefaultFile()
+	if homeErr == nil {
+		w, err := load(file)
+		if !errors.Is(err, os.ErrNotExist) {
+			return w, err
+		}
+	}
+	if text := getenv(EnvKey); text != "" {
+		return fromText(text, EnvKey, "correct it, or unset it")
+	}
+	if homeErr != nil {
+		return nil, fmt.Errorf("%w: %w, and %s is not set; name a file with --wallet", ErrNone, homeErr, EnvKey)
+	}
+	return nil, fmt.Errorf("%w: there is no file %s (ClawRouter makes one), and %s is not set; make a new wallet with: worker-cli wallet new", ErrNone, file, EnvKey)
+}
+
+func newWallet(key *ecdsa.PrivateKey, source string) *Wallet {
+	return &Wallet{Address: crypto.PubkeyToAddress(key.PublicKey).Hex(), Source: source, key: key}
+}
