@@ -1,0 +1,102 @@
+package runner
+
+import (
+	"time"
+
+	"github.com/BlockRunAI/worker-network/shared/api"
+	"github.com/BlockRunAI/worker-network/worker-cli/internal/check"
+	"github.com/BlockRunAI/worker-network/worker-cli/internal/client"
+)
+
+// Event is something that the worker's user may want to see. Kind names it in
+// JSON; the names and the fields' are never changed, only added to.
+type Event interface{ Kind() string }
+
+// Poll: the API was asked for tasks, and gave some, or none.
+type Poll struct {
+	Tasks int `json:"tasks"`
+}
+
+// Check: a task was carried out, and its result waits to be submitted.
+type Check struct {
+	TaskID         string      `json:"taskId"`
+	URL            string      `json:"url"`
+	Success        bool        `json:"success"`
+	ResponseTimeMs int64       `json:"responseTimeMs"`
+	StatusCode     int         `json:"statusCode,omitempty"`
+	ExpectedStatus int         `json:"expectedStatus"`
+	Class          check.Class `json:"class,omitempty"`
+	Error          string      `json:"error,omitempty"`
+}
+
+// Refused: a task was not carried out, because of the worker's own rules.
+// Nothing is submitted for it.
+type Refused struct {
+	TaskID string `json:"taskId"`
+	URL    string `json:"url"`
+	Reason string `json:"reason"`
+}
+
+// Submitted: the API judged some results.
+type Submitted struct {
+	Accepted  int           `json:"accepted"`
+	Discarded int           `json:"discarded"`
+	Rejected  int           `json:"rejected"`
+	Recounted int           `json:"recounted"` // known already from an attempt whose answer was lost; Earned leaves them out
+	Earned    client.Micros `json:"earned"`
+	Total     client.Micros `json:"total"` // since the worker was started
+	NotPaid   []NotPaid     `json:"notPaid,omitempty"`
+}
+
+// NotPaid says why a result was not paid.
+type NotPaid struct {
+	TaskID string     `json:"taskId,omitempty"` // empty when the API names it in Reason
+	Status api.Status `json:"status"`
+	Code   api.Code   `json:"code,omitempty"`
+	Reason string     `json:"reason"`
+}
+
+// Problem: the API could not be talked to. Nothing is lost yet.
+type Problem struct {
+	Doing     string `json:"doing"` // "poll" or "submit"
+	Error     string `json:"error"`
+	RetryInMs int64  `json:"retryInMs"`
+	Waiting   int    `json:"waiting"` // results that wait to be submitted
+}
+
+// Dropped: results were given up.
+type Dropped struct {
+	Results int    `json:"results"`
+	Reason  string `json:"reason"`
+}
+
+// Stopped: the worker has ended. It is the last event.
+type Stopped struct {
+	Totals
+	Unsent int `json:"unsent"` // results that could not be submitted any more
+}
+
+// Totals are counts since the worker was started.
+type Totals struct {
+	Checks   int           `json:"checks"`
+	Accepted int           `json:"accepted"`
+	Earned   client.Micros `json:"earned"`
+}
+
+func (Poll) Kind() string      { return "poll" }
+func (Check) Kind() string     { return "check" }
+func (Refused) Kind() string   { return "refused" }
+func (Submitted) Kind() string { return "submitted" }
+func (Problem) Kind() string   { return "error" }
+func (Dropped) Kind() string   { return "dropped" }
+func (Stopped) Kind() string   { return "stopped" }
+
+// RetryIn is how long until the next attempt.
+func (p Problem) RetryIn() time.Duration { return time.Duration(p.RetryInMs) * time.Millisecond }
+
+func newCheck(t api.Task, seen check.Observation) Check {
+	return Check{
+		TaskID: t.ID, URL: t.URL, Success: seen.Success, ResponseTimeMs: seen.ResponseTime.Milliseconds(),
+		StatusCode: seen.StatusCode, ExpectedStatus: t.ExpectedStatus, Class: seen.Class, Error: seen.Error,
+	}
+}
