@@ -1,0 +1,153 @@
+package spannerdb
+
+import (
+	"fmt"
+	"time"
+
+	"cloud.google.com/go/spanner"
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/BlockRunAI/worker-network/shared/api"
+	"github.com/BlockRunAI/worker-network/shared/ledger"
+	"github.com/BlockRunAI/worker-network/shared/reputation"
+	"github.com/BlockRunAI/worker-network/shared/schedule"
+)
+
+// creditDesk holds what one transaction has read and changes it in memory,
+// result by result, so that results of one batch see each other.
+type creditDesk struct {
+	now    time.Time
+	tasks  map[string]*schedule.Task
+	held   map[holdKey]*schedule.Assignment
+	stored map[resultKey]bool
+	books  map[common.Address]*workerBooks
+
+	won     set[string]         // tasks to write
+	judged  set[holdKey]        // assignments to write
+	paid    set[common.Address] // books to write
+	inserts []*spanner.Mutation // results and payouts
+}
+
+type workerBooks struct {
+	credits ledger.Credits
+	bps     int64
+}
+
+func newCreditDesk(in creditInputs, now time.Time) (*creditDesk, error) {
+	d := &creditDesk{
+		now: now, tasks: map[string]*schedule.Task{}, held: map[holdKey]*schedule.Assignment{},
+		stored: map[resultKey]bool{}, books: map[common.Address]*workerBooks{},
+	}
+	var hex decoder
+	for _, t := range in.Tasks {
+		d.tasks[t.TaskId] = &schedule.Task{
+			ID: t.TaskId, RewardMicros: t.RewardMicros, Interval: time.Duration(t.IntervalMs) * time.Millisecond,
+			Active: t.Active, Cycle: t.Cycle,
+		}
+	}
+	for _, a := range in.Held {
+		d.held[holdKey{a.TaskId, a.Worker}] = &schedule.Assignment{
+			TaskID: a.TaskId, Worker: hex.address(a.Worker), Cycle: a.Cycle,
+			AssignedAt: a.AssignedAt, ExpiresAt: a.ExpiresAt, ResultAt: timeOf(a.ResultAt),
+		}
+	}
+	for _, k := range in.Stored {
+		d.stored[*k] = true
+	}
+	for _, c := range in.Credits {
+		d.booksOf(hex.address(c.Worker)).credits = c.credits()
+	}
+	for _, r := range in.Reputation {
+		d.booksOf(hex.address(r.Wallet)).bps = r.MultiplierBps
+	}
+	return d, hex.err
+}
+
+// booksOf are a worker's books; those of a bronze beginner when none are known.
+func (d *creditDesk) booksOf(worker common.Address) *workerBooks {
+	b := d.books[worker]
+	if b == nil {
+		b = &workerBooks{credits: ledger.NewCredits(), bps: reputation.Bronze.MultiplierBps()}
+		d.books[worker] = b
+	}
+	return b
+}
+
+func (d *creditDesk) judge(r ledger.SubmittedResult) (ledger.JudgedResult, error) {
+	hold, key := keysOf(r)
+	task := d.tasks[r.TaskID]
+	held := d.held[hold]
+	v := schedule.Judge(r.At, d.now, task, held, d.stored[key])
+	j := ledger.JudgedResult{Status: v.Status, Code: v.Code}
+	if v.Status == api.Rejected {
+		return j, nil
+	}
+	d.judged.add(hold) // won or lost: it cannot be offered again in a later cycle
+	if v.Status != api.Accepted {
+		return j, nil
+	}
+	books := d.booksOf(r.Worker)
+	reward, err := ledger.Micros(task.RewardMicros).MulBps(books.bps)
+	if err != nil {
+		return ledger.JudgedResult{}, err
+	}
+	seq, err := books.credits.Credit(reward)
+	if err != nil {
+		return ledger.JudgedResult{}, err
+	}
+	d.won.add(r.TaskID)
+	d.paid.add(r.Worker)
+	d.stored[key] = true
+	d.inserts = append(d.inserts, insertResult(r, key, held.Cycle, reward, books.bps, seq, d.now))
+	j.Reward, j.ResultID = reward, r.ResultID
+	return j, nil
+}
+
+// openPayouts opens one payout for each credited worker that has reached the
+// threshold.
+func (d *creditDesk) openPayouts(policy ledger.PayoutPolicy) ([]ledger.Payout, error) {
+	var out []ledger.Payout
+	for _, worker := range d.paid.list {
+		o, err := d.books[worker].credits.OpenPayout(policy.Threshold)
+		if err != nil {
+			return nil, fmt.Errorf("worker %s: %w", addressText(worker), err)
+		}
+		if o == nil {
+			continue
+		}
+		p := ledger.NewPayout(worker, *o, policy, d.now)
+		d.inserts = append(d.inserts, insertPayout(p, d.now))
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+func (d *creditDesk) mutations() []*spanner.Mutation {
+	out := d.inserts
+	for _, id := range d.won.list {
+		out = append(out, openCycle(d.tasks[id], d.now))
+	}
+	for _, k := range d.judged.list {
+		out = append(out, spanner.UpdateMap("Assignments", map[string]any{
+			"TaskId": k.TaskId, "Worker": k.Worker, "ResultAt": nullTime(d.held[k].ResultAt),
+		}))
+	}
+	for _, worker := range d.paid.list {
+		out = append(out, spanner.InsertOrUpdateMap("WorkerCredits", creditChanges(worker, d.books[worker].credits, d.now)))
+	}
+	return out
+}
+
+func insertResult(r ledger.SubmittedResult, key resultKey, cycle int64, reward ledger.Micros, bps, seq int64, now time.Time) *spanner.Mutation {
+	status := spanner.NullInt64{}
+	if r.Result.StatusCode != nil {
+		status = spanner.NullInt64{Int64: int64(*r.Result.StatusCode), Valid: true}
+	}
+	return spanner.InsertMap("WorkerResults", map[string]any{
+		"Worker": key.Worker, "TaskId": key.TaskId, "TimestampMs": key.TimestampMs,
+		"ResultId": r.ResultID, "Cycle": cycle, "WorkerAddress": r.Result.WorkerAddress,
+		"Success": r.Result.Success, "ResponseTimeMs": r.Result.ResponseTimeMs, "StatusCode": status,
+		"Error": nullString(r.Result.Error), "Signature": r.Result.Signature,
+		"RewardMicros": int64(reward), "MultiplierBps": bps, "PayoutSeq": seq, "CreatedAt": now.UTC(),
+	})
+}

@@ -1,0 +1,215 @@
+package spannerdb_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/spanner"
+
+	"github.com/BlockRunAI/worker-network/shared/ledger"
+	"github.com/BlockRunAI/worker-network/shared/localcloud/spannertest"
+	"github.com/BlockRunAI/worker-network/shared/reputation"
+	"github.com/BlockRunAI/worker-network/shared/spannerdb"
+)
+
+func (n *network) wants(what string, got []string, want ...string) {
+	n.Helper()
+	for i := range got {
+		got[i] = strings.TrimSpace(got[i])
+	}
+	if !slices.Equal(got, want) {
+		n.Errorf("%s: %q, want %q", what, got, want)
+	}
+}
+
+func TestCreditJudgesInOrderOverOneState(t *testing.T) {
+	n := newNetwork(t)
+	n.addTasks(3, 100)
+	a, b, c := workerAddr(1), workerAddr(2), workerAddr(3)
+	for i := range 3 {
+		n.assign(taskID(i), a)
+	}
+	n.assign(taskID(0), b)
+	second := result(taskID(0), a, n.now)
+	second.Result.ResponseTimeMs = 43 // whatever else differs
+	n.wants("one body", n.credit(
+		result(taskID(0), a, n.now),
+		result(taskID(0), b, n.now), // the cycle is won by the line above
+		second,
+		result("task_unknown", a, n.now),
+		result(taskID(1), c, n.now), // never assigned
+		result(taskID(1), a, n.now.Add(-5*time.Minute-time.Millisecond)),
+		result(taskID(1), a, n.now.Add(30*time.Second+time.Millisecond)),
+		result(taskID(1), a, n.now.Add(30*time.Second)),
+	), "accepted 100", "discarded cycle_won", "rejected already_submitted", "rejected unknown_task", "rejected not_assigned",
+		"rejected stale", "rejected future", "accepted 100")
+	n.balanced()
+
+	// Neither the winner's nor the loser's result counts again in a later cycle.
+	n.now = n.now.Add(time.Minute)
+	n.assign(taskID(0), b)
+	n.wants("later", n.credit(
+		result(taskID(0), b, start),
+		result(taskID(0), a, start),
+		result(taskID(0), b, n.now),
+	), "rejected already_submitted", "rejected already_submitted", "accepted 100")
+	n.balanced()
+	if got, _, err := crediter(t, n.db, policy).CreditResults(t.Context(), n.now, nil); got != nil || err != nil {
+		t.Errorf("an empty batch: %v, %v", got, err)
+	}
+}
+
+func TestCreditStoresWhatWasSigned(t *testing.T) {
+	n := newNetwork(t)
+	n.addTasks(1, 150)
+	w := workerAddr(7)
+	n.must(n.db.UpsertStandings(t.Context(), []reputation.Standing{{Wallet: ledger.CanonicalAddress(w), Total: 12 * reputation.USD, Tier: reputation.Silver}}, n.now))
+	n.assign(taskID(0), w)
+	r := result(taskID(0), w, n.now)
+	r.Result.Success, r.Result.StatusCode, r.Result.Error = false, nil, strings.Repeat("ä", 1024)
+	n.wants("silver", n.credit(r), "accepted 180")
+
+	row, err := n.raw.Single().ReadRow(t.Context(), "WorkerResults", spanner.Key{ledger.CanonicalAddress(w), taskID(0), r.Result.Timestamp},
+		[]string{"ResultId", "Cycle", "WorkerAddress", "Success", "ResponseTimeMs", "StatusCode", "Error", "Signature", "RewardMicros", "MultiplierBps", "PayoutSeq", "CreatedAt"})
+	n.must(err)
+	var got struct {
+		ResultId, WorkerAddress, Error, Signature                     string
+		Cycle, ResponseTimeMs, RewardMicros, MultiplierBps, PayoutSeq int64
+		Success                                                       bool
+		StatusCode                                                    spanner.NullInt64
+		CreatedAt                                                     time.Time
+	}
+	n.must(row.ToStruct(&got))
+	if got.ResultId != r.ResultID || got.WorkerAddress != w.Hex() || got.Error != r.Result.Error || got.Signature != r.Result.Signature ||
+		got.Cycle != 1 || got.ResponseTimeMs != 42 || got.RewardMicros != 180 || got.MultiplierBps != 12_000 || got.PayoutSeq != 1 ||
+		got.Success || got.StatusCode.Valid || !got.CreatedAt.Equal(n.now) {
+		t.Errorf("stored %+v", got)
+	}
+}
+
+func TestCreditClosesTheCycle(t *testing.T) {
+	n := newNetwork(t)
+	n.addTasks(2, 100)
+	w := workerAddr(1)
+	n.assign(taskID(0), w)
+	n.assign(taskID(1), w)
+	n.put(spanner.UpdateMap("Tasks", map[string]any{"TaskId": taskID(1), "Active": false, "OfferAt": spanner.NullTime{},
+		"HolderWorkers": []string{ledger.CanonicalAddress(w)}, "HolderExpires": []time.Time{n.now}}))
+	n.now = n.now.Add(time.Second)
+	n.wants("both", n.credit(result(taskID(0), w, n.now), result(taskID(1), w, n.now)), "accepted 100", "accepted 100")
+	for i, wantOffer := range []spanner.NullTime{{Time: n.now.Add(30 * time.Second), Valid: true}, {}} {
+		row, err := n.raw.Single().ReadRow(t.Context(), "Tasks", spanner.Key{taskID(i)}, []string{"Cycle", "HolderWorkers", "LastAcceptedAt", "OfferAt"})
+		n.must(err)
+		var cycle int64
+		var holders []string
+		var last, offer spanner.NullTime
+		n.must(row.Columns(&cycle, &holders, &last, &offer))
+		if cycle != 2 || len(holders) != 0 || !last.Time.Equal(n.now) || offer.Valid != wantOffer.Valid || !offer.Time.Equal(wantOffer.Time) {
+			t.Errorf("%s: cycle %d held by %v, last accepted %v, offered %v; want offered %v", taskID(i), cycle, holders, last, offer, wantOffer)
+		}
+	}
+}
+
+func TestCreditOpensAPayoutAtTheThreshold(t *testing.T) {
+	n := newNetwork(t)
+	n.addTasks(4, 100)
+	a, b := workerAddr(1), workerAddr(2)
+	for i := range 2 {
+		n.assign(taskID(i), a)
+	}
+	n.wants("below", n.credit(result(taskID(0), a, n.now), result(taskID(1), a, n.now)), "accepted 100", "accepted 100")
+	n.now = n.now.Add(time.Second)
+	n.assign(taskID(2), a)
+	n.assign(taskID(3), b)
+	_, opened, err := crediter(t, n.db, policy).CreditResults(t.Context(), n.now, []ledger.SubmittedResult{result(taskID(2), a, n.now), result(taskID(3), b, n.now)})
+	n.must(err)
+	id := ledger.PayoutID{Worker: a, Seq: 1}
+	if len(opened) != 1 || opened[0] != id {
+		t.Fatalf("opened %v, want %s alone", opened, id)
+	}
+	p := n.payout(id)
+	want := ledger.NewPayout(a, ledger.Opened{Seq: 1, Amount: 300, ResultCount: 3}, policy, n.now)
+	if fmt.Sprint(p) != fmt.Sprint(want) {
+		t.Errorf("payout %+v\nwant   %+v", p, want)
+	}
+	ids, sum, err := n.db.PayoutResults(t.Context(), id)
+	n.must(err)
+	wantIDs := []string{result(taskID(0), a, start).ResultID, result(taskID(1), a, start).ResultID, result(taskID(2), a, n.now).ResultID}
+	if sum != 300 || ledger.ResultsHash(ids) != ledger.ResultsHash(wantIDs) {
+		t.Errorf("results %v worth %d, want %v", ids, sum, wantIDs)
+	}
+	n.balanced()
+	if _, err := n.db.Crediter(ledger.PayoutPolicy{}); err == nil {
+		t.Error("an empty policy is taken")
+	}
+}
+
+// TestCreditTakesTwoRoundTrips: a batch of 50 results of 5 workers, on 50
+// tasks, of which some open payouts.
+func TestCreditTakesTwoRoundTrips(t *testing.T) {
+	n := newNetwork(t)
+	n.addTasks(50, 100)
+	var rpcs spannertest.RPCs
+	c := crediter(t, spannertest.Open(t, n.database, rpcs.Options()...), policy)
+	batch := make([]ledger.SubmittedResult, 50)
+	for i := range batch {
+		n.assign(taskID(i), workerAddr(i%5))
+		batch[i] = result(taskID(i), workerAddr(i%5), n.now)
+	}
+	for _, want := range []string{"accepted 100", "rejected already_submitted"} {
+		rpcs.Reset()
+		judged, _, err := c.CreditResults(t.Context(), n.now, batch)
+		n.must(err)
+		for i, o := range outcomes(judged) {
+			if o != want {
+				t.Errorf("result %d: %s, want %s", i, o, want)
+			}
+		}
+		if rpcs.Trips() != 2 {
+			t.Errorf("%d round trips: %s", rpcs.Trips(), &rpcs)
+		}
+		t.Logf("50 results, all %s: %s", want, &rpcs)
+	}
+	n.balanced()
+}
+
+func TestHundredIdenticalSubmissionsAreOneCredit(t *testing.T) {
+	n := newNetwork(t)
+	n.addTasks(1, 100)
+	w := workerAddr(1)
+	n.assign(taskID(0), w)
+	var clients [4]*spannerdb.Crediter
+	for i := range clients {
+		clients[i] = crediter(t, spannertest.Open(t, n.database), policy)
+	}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	count := map[string]int{}
+	for i := range 100 {
+		wg.Go(func() {
+			judged, _, err := clients[i%4].CreditResults(context.Background(), n.now, []ledger.SubmittedResult{result(taskID(0), w, n.now)})
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			count[outcomes(judged)[0]]++
+		})
+	}
+	wg.Wait()
+	if count["accepted 100"] != 1 || count["rejected already_submitted"] != 99 {
+		t.Errorf("outcomes %v, want 1 accepted and 99 already submitted", count)
+	}
+	n.balanced()
+	s, err := n.db.WorkerStatus(t.Context(), w, 10)
+	n.must(err)
+	if s.Credits.TotalEarned != 100 || len(s.Results) != 1 {
+		t.Errorf("status %+v", s)
+	}
+}
