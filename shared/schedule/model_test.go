@@ -195,7 +195,7 @@ func (m *model) check(i int) error {
 	// it is due and has a free slot; one that was there, at the latest when all
 	// holds have ended.
 	if err := m.tryClaim(i, 200); (err == nil) != free {
-		return fmt.Errorf("a new worker got %v; active %v, %d live holds, due at %v", err, k.Active, live, k.DueAt().Sub(t0))
+		return fmt.Errorf("a new worker got %s; active %v, %d live holds, due at %v", fmt.Sprint(err), k.Active, live, k.DueAt().Sub(t0))
 	}
 	for w := byte(1); w <= 6 && free && live == 0; w++ {
 		if err := m.tryClaim(i, w); err != nil {

@@ -90,7 +90,7 @@ func (m machine) fetch(ctx context.Context, path string) error {
 	if err != nil {
 		return fmt.Errorf("fetch %s: %w", m.archiveURL, err)
 	}
-	defer os.Remove(temp)
+	defer func() { _ = os.Remove(temp) }() // gone already when all went well
 	if _, err := io.Copy(io.Discard, body); err != nil {
 		return fmt.Errorf("fetch %s: %w", m.archiveURL, err)
 	}
@@ -125,7 +125,7 @@ func unpack(archive io.Reader, dir string) (string, error) {
 				return "", err
 			}
 			if _, err := io.Copy(io.Discard, zr); err != nil { // to the checksum at its end
-				os.Remove(temp)
+				_ = os.Remove(temp)
 				return "", err
 			}
 			return temp, nil
@@ -153,7 +153,7 @@ func writeBinary(r io.Reader, size int64, dir string) (path string, err error) {
 		err = cerr
 	}
 	if err != nil {
-		os.Remove(f.Name())
+		_ = os.Remove(f.Name())
 		return "", err
 	}
 	return f.Name(), nil

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,7 +31,7 @@ func CreateDatabase(ctx context.Context, host, project, instance, database strin
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if err := createInstance(ctx, conn, project, instance); err != nil {
 		return fmt.Errorf("create instance %s on the emulator: %w", instance, err)
 	}
@@ -47,7 +48,7 @@ func DropDatabase(ctx context.Context, host, name string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	admin, err := database.NewDatabaseAdminClient(ctx, option.WithGRPCConn(conn))
 	if err != nil {
 		return err
@@ -115,13 +116,13 @@ func reach(ctx context.Context, host string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	admin, err := instance.NewInstanceAdminClient(ctx, option.WithGRPCConn(conn))
 	if err != nil {
 		return err
 	}
 	_, err = admin.ListInstanceConfigs(ctx, &instancepb.ListInstanceConfigsRequest{Parent: "projects/reach"}).Next()
-	if err == iterator.Done {
+	if errors.Is(err, iterator.Done) {
 		return nil
 	}
 	return err

@@ -22,11 +22,11 @@ func launch(o launchOptions) (*process, error) {
 	go p.follow(logs)
 	p.stop = func() {
 		if o.container != "" {
-			exec.Command(o.argv[0], "rm", "-f", o.container).Run()
+			_ = exec.Command(o.argv[0], "rm", "-f", o.container).Run()
 		}
-		cmd.Process.Kill()
+		_ = cmd.Process.Kill()
 		<-p.ended
-		cmd.Wait()
+		_ = cmd.Wait()
 	}
 	return p, nil
 }

@@ -53,14 +53,14 @@ func launch(o launchOptions) (*process, error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		cmd.Wait()
+		_ = cmd.Wait()
 	}()
 	p.stop = func() {
 		life.Close()
 		select {
 		case <-done:
 		case <-time.After(stopTimeout):
-			syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 			<-done
 		}
 	}

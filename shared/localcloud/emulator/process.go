@@ -43,7 +43,7 @@ func (p *process) follow(stderr io.ReadCloser) {
 		default:
 		}
 	}
-	io.Copy(io.Discard, stderr) // a line that was too long ends the scanner, not the program
+	_, _ = io.Copy(io.Discard, stderr) // a line that was too long ends the scanner, not the program
 }
 
 // waitFor returns what follows mark on the first line that has it.

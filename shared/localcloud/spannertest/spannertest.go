@@ -66,7 +66,7 @@ func Host(t testing.TB) string {
 		if network.err == nil {
 			// An emulator that several packages share tells them apart by this.
 			network.instance = "test-" + random()
-			os.Setenv(emulator.HostVariable, network.emulator.Host)
+			network.err = os.Setenv(emulator.HostVariable, network.emulator.Host)
 		}
 	}
 	if network.err != nil {
