@@ -72,14 +72,15 @@ func (b *bench) fakeSDK(t *testing.T, emulator string) {
 	}
 }
 
-// fakeDocker writes what it is asked into the file that it returns.
+// fakeDocker writes what it is asked into the file that it returns. As with
+// the real one, a container has a port once it runs.
 func (b *bench) fakeDocker(t *testing.T) (calls string) {
 	t.Helper()
 	calls = filepath.Join(t.TempDir(), "calls")
 	script(t, filepath.Join(b.path, "docker"), `
 echo "$*" >> `+calls+`
 case $1 in
-port) echo 127.0.0.1:4455; echo '[::1]:4456';;
+port) grep -q '^run ' `+calls+` || exit 1; echo 127.0.0.1:4455; echo '[::1]:4456';;
 run) exec sleep 60;;
 esac`)
 	return calls
