@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -9,10 +10,12 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
@@ -93,8 +96,32 @@ func TestOneMethod(t *testing.T) {
 	}
 }
 
-// Over a real connection: the caller still writes when the cap is met, and
-// must get the answer nevertheless.
+// A caller that sends all of its body before it reads gets its 413, too.
+func TestBodyCapWithASimpleClient(t *testing.T) {
+	server := httptest.NewServer(Endpoint{Method: "POST", MaxBody: 1000, Log: slog.New(slog.DiscardHandler), Serve: func(r *http.Request) (any, error) {
+		_, err := io.ReadAll(r.Body)
+		return nil, err
+	}})
+	defer server.Close()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const size = 10 << 20
+	fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", size)
+	for range 10 { // slowly, so that an early end of the connection would be noticed
+		if _, err := conn.Write(make([]byte, size/10)); err != nil {
+			t.Fatalf("sending: %v", err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || resp.StatusCode != 413 {
+		t.Fatalf("%v, %v", resp, err)
+	}
+}
+
 func TestBodyCap(t *testing.T) {
 	e := Endpoint{Method: "POST", MaxBody: 1000, Log: slog.New(slog.DiscardHandler), Serve: func(r *http.Request) (any, error) {
 		b, err := io.ReadAll(r.Body)

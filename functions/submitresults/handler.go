@@ -1,0 +1,71 @@
+// Package submitresults is the function behind POST /v1/worker/results:
+// result -> credit -> payout intent.
+package submitresults
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/BlockRunAI/worker-network/functions/internal/web"
+	"github.com/BlockRunAI/worker-network/shared/api"
+	"github.com/BlockRunAI/worker-network/shared/ledger"
+)
+
+// Store keeps tasks, assignments, results and the books.
+type Store interface {
+	// CreditResults judges batch, whose signatures are good, and stores and
+	// credits what is accepted, in one transaction, which also opens a payout
+	// for every worker whose pending credit has reached the threshold. judged
+	// stands side by side with batch.
+	CreditResults(ctx context.Context, now time.Time, batch []ledger.SubmittedResult) (judged []ledger.JudgedResult, opened []ledger.PayoutID, err error)
+}
+
+// Publisher tells ProcessPayout that a payout may need work.
+type Publisher interface {
+	PublishPayout(ctx context.Context, id ledger.PayoutID) error
+}
+
+// Deps are what the function works with.
+type Deps struct {
+	Store     Store
+	Publisher Publisher
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// New is the function. Body: a JSON array of 1 to api.MaxBatch api.Result. It
+// answers 200 with an api.SubmitResponse, also when all results are rejected;
+// 400 for what is no such array; 413 for a body over api.MaxBodyBytes; 405 for
+// any method but POST. Each result is judged by its own signature alone.
+//
+// After an answer of 500 or 503, or none, the results may have been credited
+// or not: to send them again is right, and credits none twice.
+func New(d Deps) http.Handler {
+	return web.Endpoint{Method: http.MethodPost, MaxBody: api.MaxBodyBytes, Log: d.Log, Serve: d.submit}
+}
+
+func (d Deps) submit(r *http.Request) (any, error) {
+	ctx := r.Context()
+	results, faults, err := api.DecodeResults(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	s := verify(results, faults)
+	if len(s.batch) > 0 {
+		judged, opened, err := d.Store.CreditResults(ctx, d.Now(), s.batch)
+		if err != nil {
+			return nil, fmt.Errorf("credit %d results: %w", len(s.batch), err)
+		}
+		d.publish(ctx, opened)
+		if err := s.take(judged); err != nil {
+			return nil, err
+		}
+	}
+	answer := s.answer()
+	d.Log.InfoContext(ctx, "results judged", slog.Int("submitted", len(results)), slog.Int("accepted", answer.Accepted),
+		slog.Int("rejected", len(answer.Errors)), slog.String("earned", answer.Earned))
+	return answer, nil
+}
