@@ -1,0 +1,158 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/BlockRunAI/worker-network/shared/ledger"
+	"github.com/BlockRunAI/worker-network/shared/usdc"
+)
+
+const (
+	treasury = "0xf86e5516096d5EE5a2E927ec9C014B31C50f1E0C"
+	logs     = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+)
+
+var payout = map[string]string{
+	"SPANNER_DATABASE": "projects/p/instances/i/databases/d", "CHAIN_ID": "84532", "TREASURY_ADDRESS": treasury,
+	"BASE_RPC_URL": "https://node.example/secret-path", "TREASURY_KEY": "0xdeadbeef", "LOG_SENDER_KEY_FILE": "/run/key",
+	"BLOCKRUN_LOG_ADDRESS": logs, "X402_FACILITATOR_URL": "https://x402.example", "CDP_API_KEY_ID": "id", "CDP_API_KEY_SECRET": "hush-hush",
+	"PAYOUT_MAX_MICROS": "1000000", "PAYOUT_DAILY_MAX_MICROS": "50000000", "PAYOUT_TOPIC": "projects/p/topics/t", "SPEND_LOG_BUCKET": "b",
+}
+
+// changed is payout with some variables changed; "-" leaves one out.
+func changed(pairs ...string) Lookup {
+	env := maps.Clone(payout)
+	for i := 0; i < len(pairs); i += 2 {
+		env[pairs[i]] = pairs[i+1]
+		if pairs[i+1] == "-" {
+			delete(env, pairs[i])
+		}
+	}
+	return func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+}
+
+func TestDefaults(t *testing.T) {
+	var get GetTasks
+	var submit SubmitResults
+	var pay ProcessPayout
+	var refresh RefreshReputation
+	var sweep Sweep
+	for _, target := range []interface{ Validate() error }{&get, &submit, &pay, &refresh, &sweep} {
+		if err := Load(t.Context(), changed(), target); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if get.TasksPerPoll != 10 || get.Database.TaskShards != 1 || get.Log.Level != slog.LevelInfo || sweep.Limit != 500 || refresh.WalletFields != nil {
+		t.Errorf("%+v %+v %+v", get, sweep, refresh)
+	}
+	policy, err := submit.Policy()
+	want := ledger.PayoutPolicy{
+		ChainID: 84532, Token: common.HexToAddress("0x036CbD53842c5426634e7929541eC2318f3dCF7e"), Treasury: common.HexToAddress(treasury),
+		Threshold: 10_000, PublishGrace: 30 * time.Second,
+	}
+	if err != nil || policy != want {
+		t.Errorf("policy %+v, %v", policy, err)
+	}
+	if pay.AttemptTime != 2*time.Minute || pay.Payouts != (PayoutTimes{}) || pay.Receipts != (ReceiptBatches{Form: "compact"}) || pay.Caps() != (ledger.PayoutCaps{PerPayout: 1_000_000, PerDay: 50_000_000}) {
+		t.Errorf("payout %+v", pay)
+	}
+	if pay.Treasury.Hex.Reveal() != "0xdeadbeef" || pay.LogSender != (Key{File: "/run/key"}) || pay.RPC.Reveal() != payout["BASE_RPC_URL"] {
+		t.Error("a key or the node's URL was not taken as it stands")
+	}
+}
+
+func TestOverrides(t *testing.T) {
+	env := changed("LOG_LEVEL", "WARN", "USDC_ADDRESS", logs, "CHAIN_ID", "8453", "PAYOUT_SAFE_LAG", "0s", "PAYOUT_RETRY_MIN", "1s",
+		"RECEIPT_FORM", "json", "RECEIPT_BATCH_MIN", "1", "RECEIPT_BATCH_WAIT", "3s", "SPEND_LOG_COST_FIELDS", "usd,price")
+	var pay ProcessPayout
+	if err := Load(t.Context(), env, &pay); err != nil {
+		t.Fatal(err)
+	}
+	n, err := pay.Money.Network()
+	if err != nil || n.ChainID != usdc.Base || n.Token != common.HexToAddress(logs) || pay.Log.Level != slog.LevelWarn {
+		t.Errorf("network %+v, %v; level %v", n, err, pay.Log.Level)
+	}
+	if *pay.Payouts.SafeLag != 0 || *pay.Payouts.RetryMin != time.Second || pay.Payouts.RetryMax != nil || *pay.Receipts.Min != 1 || *pay.Receipts.Wait != 3*time.Second || pay.Receipts.Max != nil {
+		t.Errorf("payout %+v", pay)
+	}
+	var refresh RefreshReputation
+	if err := Load(t.Context(), env, &refresh); err != nil || len(refresh.CostFields) != 2 || refresh.CostFields[1] != "price" {
+		t.Errorf("refresh %+v, %v", refresh, err)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for _, c := range []struct {
+		target interface{ Validate() error }
+		change []string
+		want   string
+	}{
+		{&GetTasks{}, []string{"SPANNER_DATABASE", "-"}, "SPANNER_DATABASE"},
+		{&GetTasks{}, []string{"SPANNER_DATABASE", ""}, "SPANNER_DATABASE"},
+		{&GetTasks{}, []string{"TASKS_PER_POLL", "0"}, "TASKS_PER_POLL"},
+		{&GetTasks{}, []string{"TASKS_PER_POLL", "many"}, "many"},
+		{&SubmitResults{}, []string{"PAYOUT_TOPIC", "-"}, "PAYOUT_TOPIC"},
+		{&SubmitResults{}, []string{"CHAIN_ID", "1"}, "CHAIN_ID"},
+		{&SubmitResults{}, []string{"CHAIN_ID", "-"}, "CHAIN_ID"},
+		{&SubmitResults{}, []string{"TREASURY_ADDRESS", "-"}, "TREASURY_ADDRESS"},
+		{&SubmitResults{}, []string{"TREASURY_ADDRESS", strings.Replace(treasury, "EE5", "Ee5", 1)}, treasury[:10]},
+		{&SubmitResults{}, []string{"USDC_ADDRESS", treasury}, "different"},
+		{&SubmitResults{}, []string{"PAYOUT_THRESHOLD_MICROS", "0"}, "threshold"},
+		{&SubmitResults{}, []string{"PAYOUT_THRESHOLD_MICROS", "0.01"}, "0.01"},
+		{&Sweep{}, []string{"SWEEP_LIMIT", "-1"}, "SWEEP_LIMIT"},
+		{&RefreshReputation{}, []string{"SPEND_LOG_BUCKET", "-"}, "SPEND_LOG_BUCKET"},
+		{&ProcessPayout{}, []string{"BASE_RPC_URL", "-"}, "BASE_RPC_URL"},
+		{&ProcessPayout{}, []string{"TREASURY_KEY", "-"}, "TREASURY_KMS_KEY, 0 are set"},
+		{&ProcessPayout{}, []string{"TREASURY_KMS_KEY", "k"}, "TREASURY_KMS_KEY, 2 are set"},
+		{&ProcessPayout{}, []string{"LOG_SENDER_KEY", "0x1"}, "LOG_SENDER_KMS_KEY, 2 are set"},
+		{&ProcessPayout{}, []string{"CDP_API_KEY_ID", "-"}, "CDP_API_KEY_ID"},
+		{&ProcessPayout{}, []string{"CDP_API_KEY_SECRET", "-"}, "CDP_API_KEY_SECRET"},
+		{&ProcessPayout{}, []string{"PAYOUT_MAX_MICROS", "-"}, "PAYOUT_MAX_MICROS"},
+		{&ProcessPayout{}, []string{"PAYOUT_MAX_MICROS", "0"}, "PAYOUT_MAX_MICROS"},
+		{&ProcessPayout{}, []string{"PAYOUT_DAILY_MAX_MICROS", "999999"}, "PAYOUT_DAILY_MAX_MICROS"},
+		{&ProcessPayout{}, []string{"PAYOUT_ATTEMPT_TIME", "10m"}, "PAYOUT_ATTEMPT_TIME"},
+		{&ProcessPayout{}, []string{"RECEIPT_FORM", "xml"}, "RECEIPT_FORM"},
+		{&ProcessPayout{}, []string{"BLOCKRUN_LOG_ADDRESS", "0x10"}, "0x10"},
+	} {
+		err := Load(t.Context(), changed(c.change...), c.target)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%T with %q: %v, want an error with %q", c.target, c.change, err, c.want)
+		}
+	}
+}
+
+// However a configuration is printed, what is secret in it is not.
+func TestNothingShowsSecrets(t *testing.T) {
+	var pay ProcessPayout
+	if err := Load(t.Context(), changed(), &pay); err != nil {
+		t.Fatal(err)
+	}
+	var all bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		fmt.Fprintf(&all, verb+"\n", pay)
+	}
+	text, err := json.Marshal(pay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all.Write(text)
+	slog.New(slog.NewTextHandler(&all, nil)).Info("start", "config", pay, "key", pay.Treasury.Hex)
+	slog.New(slog.NewJSONHandler(&all, nil)).Info("start", "config", pay, "key", pay.Treasury.Hex)
+	for _, secret := range []string{"deadbeef", "hush", "secret-path", fmt.Sprintf("%x", "deadbeef")} {
+		if strings.Contains(all.String(), secret) {
+			t.Errorf("%q shows in %s", secret, all.String())
+		}
+	}
+	if !strings.Contains(all.String(), redacted) {
+		t.Error("secrets do not show even as such")
+	}
+}
