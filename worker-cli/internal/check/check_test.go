@@ -86,8 +86,8 @@ func TestCheck(t *testing.T) {
 		"plain text for TLS": {strings.Replace(web, "http:", "https:", 1), 200, Observation{Class: TLS, Error: "TLS: the server does not speak TLS"}},
 		"body breaks off":    {raw(t, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf"), 200, Observation{Success: true, StatusCode: 200}},
 		"redirect, no aim":   {status(302), 302, Observation{Success: true, StatusCode: 302}},
-		"redirect to itself": {serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", 302) }), 200, Observation{Class: Protocol, Error: "More than 10 redirects"}},
-		"redirect to mail":   {serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "mailto:a@b.c", 302) }), 200, Observation{Class: Protocol, Error: "Redirect away from http and https"}},
+		"redirect to itself": {serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusFound) }), 200, Observation{Class: Protocol, Error: "More than 10 redirects"}},
+		"redirect to mail":   {serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "mailto:a@b.c", http.StatusFound) }), 200, Observation{Class: Protocol, Error: "Redirect away from http and https"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := time.Now()

@@ -66,7 +66,7 @@ func (r *Runner) Run(ctx context.Context) Totals {
 			r.submit(context.WithoutCancel(ctx))
 		}
 		if !time.Now().Before(r.pollAt) {
-			_ = r.poll(ctx) // the user has heard of it
+			r.pollOrWait(ctx)
 		}
 	}
 	r.stop(ctx)
@@ -78,9 +78,20 @@ func (r *Runner) Run(ctx context.Context) Totals {
 func (r *Runner) Once(ctx context.Context) error {
 	err := r.poll(ctx)
 	if unsent := r.stop(ctx); err == nil && unsent > 0 {
-		err = fmt.Errorf("%d results could not be submitted", unsent)
+		err = fmt.Errorf("results that could not be submitted: %d", unsent)
 	}
 	return err
+}
+
+// pollOrWait polls, and after a failure sees to it that the next poll comes later.
+func (r *Runner) pollOrWait(ctx context.Context) {
+	err := r.poll(ctx)
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	wait := r.polls.failed(time.Now(), retryAfter(err))
+	r.pollAt = r.polls.until
+	r.Emit(Problem{Doing: "poll", Error: err.Error(), RetryInMs: wait.Milliseconds(), Waiting: r.outbox.len()})
 }
 
 // next is when there is something to do again.
@@ -99,9 +110,6 @@ func (r *Runner) poll(ctx context.Context) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		wait := r.polls.failed(time.Now(), retryAfter(err))
-		r.pollAt = r.polls.until
-		r.Emit(Problem{Doing: "poll", Error: err.Error(), RetryInMs: wait.Milliseconds(), Waiting: r.outbox.len()})
 		return err
 	}
 	r.polls.succeeded()

@@ -197,12 +197,13 @@ func TestOnce(t *testing.T) {
 		}
 		away := &client.Error{Text: "away"}
 		n = &network{tasks: give(1), before: func(int, []api.Result) error { return away }}
-		if err := newWorker(n).Once(t.Context()); err == nil || err.Error() != "1 results could not be submitted" {
+		if err := newWorker(n).Once(t.Context()); err == nil || err.Error() != "results that could not be submitted: 1" {
 			t.Error(err)
 		}
 		n = &network{tasks: func(int) ([]api.Task, error) { return nil, away }}
-		if err := newWorker(n).Once(t.Context()); !errors.Is(err, away) {
-			t.Error(err)
+		w = newWorker(n)
+		if err := w.Once(t.Context()); !errors.Is(err, away) || len(events[Problem](w)) != 0 {
+			t.Error(err, events[Problem](w))
 		}
 	})
 }
