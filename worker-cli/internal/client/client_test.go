@@ -94,7 +94,9 @@ func TestBadAnswers(t *testing.T) {
 		w.Header().Set("Content-Length", "500")
 		_, _ = io.WriteString(w, `[{"id"`)
 	}
-	moved := func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://other.org/", http.StatusPermanentRedirect) }
+	moved := func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "https://other.org/", http.StatusPermanentRedirect)
+	}
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc
 		status int
