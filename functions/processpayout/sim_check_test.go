@@ -1,0 +1,131 @@
+package processpayout
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/BlockRunAI/worker-network/shared/ledger"
+	"github.com/BlockRunAI/worker-network/shared/receipt"
+)
+
+// check holds after every effect of every process.
+func (w *world) check() {
+	w.t.Helper()
+	w.effects++
+	if err := w.books().Err(); err != nil {
+		w.fatal("%v", err)
+	}
+	transfers := w.chain.transfers()
+	byNonce := map[common.Hash]ledger.Payout{}
+	for id, p := range w.store.payouts {
+		byNonce[p.Nonce] = p
+		paid := transfers[p.Nonce]
+		if p.State == ledger.Failed && (len(paid) > 0 || w.executable(p)) {
+			w.fatal("payout %s has failed, with %d transfers, and its authorization valid until %d", id, len(paid), p.ValidBefore)
+		}
+		if p.State == ledger.Confirmed && len(paid) == 0 {
+			w.fatal("payout %s is confirmed, and there is no transfer", id)
+		}
+		if p.State == ledger.Confirmed {
+			tx, block, used := w.chain.find(p.Nonce, len(w.chain.blocks)-1)
+			if !used || tx.hash != p.UsdcTx || uint64(block) != p.UsdcBlock {
+				w.fatal("payout %s is confirmed by %s in block %d; the chain has %s in %d", id, p.UsdcTx, p.UsdcBlock, tx.hash, block)
+			}
+		}
+	}
+	for nonce, paid := range transfers {
+		p, known := byNonce[nonce]
+		switch {
+		case !known:
+			w.fatal("a transfer of %d to %s is nobody's payout", paid[0].Value, paid[0].To)
+		case len(paid) != 1:
+			w.fatal("payout %s was paid %d times", p.ID, len(paid))
+		case paid[0].To != p.ID.Worker || paid[0].Value != p.Amount:
+			w.fatal("payout %s of %d was paid as %d to %s", p.ID, p.Amount, paid[0].Value, paid[0].To)
+		}
+	}
+	for id, n := range w.receipts() {
+		if n != 1 {
+			w.fatal("payout %s has %d receipts on chain", id, n)
+		}
+	}
+}
+
+// executable reports whether what is stored for a payout could still be
+// executed in some block to come.
+func (w *world) executable(p ledger.Payout) bool {
+	return len(p.Signature) > 0 && w.chain.blocks[w.chain.safe].time < p.ValidBefore
+}
+
+// checkEnd holds when nothing is left to do.
+func (w *world) checkEnd() {
+	w.t.Helper()
+	transfers, receipts := w.chain.transfers(), w.receipts()
+	for id, p := range w.store.payouts {
+		want := 0
+		if p.State == ledger.Confirmed {
+			want = 1
+		}
+		if len(transfers[p.Nonce]) != want || receipts[id] != want {
+			w.fatal("payout %s is %s (%s) with %d transfers and %d receipts", id, p.State, p.Reason, len(transfers[p.Nonce]), receipts[id])
+		}
+	}
+}
+
+// books are everybody's, as an auditor would add them up.
+func (w *world) books() ledger.BooksReport {
+	var report ledger.BooksReport
+	for worker, c := range w.store.credits {
+		b := ledger.WorkerBooks{Worker: worker, Credits: c}
+		for _, id := range w.store.sorted(func(p ledger.Payout) bool { return p.ID.Worker == worker }) {
+			b.Payouts = append(b.Payouts, w.store.payouts[id])
+		}
+		slices.SortFunc(b.Payouts, func(a, b ledger.Payout) int { return cmp.Compare(a.ID.Seq, b.ID.Seq) })
+		for id, results := range w.store.results {
+			if id.Worker != worker {
+				continue
+			}
+			sum := ledger.ResultSum{Seq: id.Seq, Count: int64(len(results))}
+			for _, r := range results {
+				sum.Sum += r.reward
+			}
+			b.Results = append(b.Results, sum)
+		}
+		slices.SortFunc(b.Results, func(a, b ledger.ResultSum) int { return cmp.Compare(a.Seq, b.Seq) })
+		report.AddWorker(b)
+	}
+	for k, batch := range w.store.batches {
+		books := ledger.BatchBooks{Batch: batch}
+		w.store.inBatch(k, func(p *ledger.Payout) {
+			books.Payouts = append(books.Payouts, ledger.PayoutReceipt{ID: p.ID, LogTx: p.LogTx})
+		})
+		report.AddBatch(books)
+	}
+	return report
+}
+
+// receipts counts those that are on chain, each compared with its payout.
+func (w *world) receipts() map[ledger.PayoutID]int {
+	n := map[ledger.PayoutID]int{}
+	for _, b := range w.chain.blocks {
+		for _, tx := range b.txs {
+			if tx.log == nil || *tx.log.To() != w.logAddress {
+				continue
+			}
+			rs, err := receipt.Decode(tx.log.Data())
+			if err != nil {
+				w.fatal("log transaction %s: %v", tx.hash, err)
+			}
+			for _, r := range rs {
+				want, err := receipt.Of(w.store.payouts[r.PayoutID])
+				if err != nil || r != want {
+					w.fatal("receipt %+v, want %+v, %v", r, want, err)
+				}
+				n[r.PayoutID]++
+			}
+		}
+	}
+	return n
+}
