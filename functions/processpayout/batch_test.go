@@ -74,35 +74,13 @@ func sameBatchStep(a, b BatchStep) bool {
 // tenth each time, the data and the nonce stay, and in the end one is mined.
 func TestStuckLogTransactionIsReplaced(t *testing.T) {
 	w := newWorld(t, 1)
-	w.open(simWorker(1))
-	drop := true
-	w.wrap = func(d Deps) Deps {
-		if drop {
-			for i := len(w.chain.mempool) - 1; i >= 0; i-- {
-				if w.chain.mempool[i].log != nil {
-					w.chain.mempool = append(w.chain.mempool[:i], w.chain.mempool[i+1:]...)
-				}
-			}
-		}
-		return d
-	}
-	sender := w.keys.log.Address()
+	w.chain.noLogs = true
+	id := w.open(simWorker(1))
 	var last *big.Int
 	rises := 0
-	for i := range 80 {
-		w.now = w.now.Add(15 * time.Second)
-		if i < 10 { // until the payout is confirmed
-			w.chain.tick(w.now)
-		}
-		for _, h := range w.queue {
-			w.deliver(h)
-		}
-		w.queue = nil
-		for _, id := range w.store.due(w.now) {
-			w.post("POST", push(t, `{"payout":"`+id.String()+`"}`))
-		}
-		w.post("POST", push(t, `{"receipts":true}`))
-		for _, b := range w.store.openBatches(sender) {
+	for range 80 {
+		w.round()
+		for _, b := range w.store.openBatches(w.keys.log.Address()) {
 			if last != nil && b.FeeCap.Cmp(last) > 0 {
 				rises++
 				if tenth := new(big.Int).Div(new(big.Int).Mul(last, big.NewInt(11)), big.NewInt(10)); b.FeeCap.Cmp(tenth) < 0 {
@@ -118,7 +96,10 @@ func TestStuckLogTransactionIsReplaced(t *testing.T) {
 	if rises < 3 {
 		t.Fatalf("fees rose %d times in 20 minutes", rises)
 	}
-	drop = false
+	if p := w.store.payouts[id]; p.State != ledger.Confirmed {
+		t.Errorf("without a receipt the payout is %s", p.State)
+	}
+	w.chain.noLogs = false
 	w.quiet(40)
 }
 
@@ -154,6 +135,48 @@ func TestAfterConfirm(t *testing.T) {
 			if b.ReceiptCount != 2 {
 				t.Errorf("broken %t: a batch of %d", broken, b.ReceiptCount)
 			}
+		}
+	}
+}
+
+// Somebody else who has the log sender's key uses a batch's account nonce: its
+// receipts move to another batch, and are on chain once.
+func TestForeignTransactionTakesTheNonce(t *testing.T) {
+	for _, sent := range []bool{false, true} {
+		w := newWorld(t, 1)
+		w.logPolicy.ReassignAfter = 10 * time.Minute
+		w.chain.noLogs = true
+		id := w.open(simWorker(1))
+		if !sent {
+			w.fault = func(name string) fault {
+				if name == "RecordBroadcast" {
+					return failBefore
+				}
+				return healthy
+			}
+		}
+		for len(w.store.batches) == 0 {
+			w.round()
+		}
+		foreign := chain.Tx{ChainID: 84532, To: simWorker(9), Gas: 21_000, Fees: chain.Fees{FeeCap: big.NewInt(5_000_000), TipCap: big.NewInt(5_000)}}
+		raw, _, err := chain.BuildTx(t.Context(), w.keys.log, foreign)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said, err := w.chain.broadcast(raw); err != nil || said != chain.Accepted {
+			t.Fatalf("the foreign transaction: %s, %v", said, err)
+		}
+		w.chain.noLogs = false
+		w.chain.tick(w.now)
+		w.fault = func(string) fault { return healthy }
+		taken := w.now
+		w.quiet(80)
+		if sent && w.now.Sub(taken) < w.logPolicy.ReassignAfter {
+			t.Errorf("given up after %v; a node that forgets would bring about a second receipt", w.now.Sub(taken))
+		}
+		first := w.store.batches[ledger.BatchKey{Sender: w.keys.log.Address()}]
+		if p := w.store.payouts[id]; first.State != ledger.BatchReplaced || p.ReceiptBatch.AccountNonce != 1 {
+			t.Errorf("sent %t: the first batch is %s, the receipt in that of nonce %d", sent, first.State, p.ReceiptBatch.AccountNonce)
 		}
 	}
 }

@@ -33,6 +33,7 @@ type simChain struct {
 	balance ledger.Micros // of the treasury at genesis and by deposits
 	blocked map[common.Address]bool
 	paused  bool
+	noLogs  bool // no log transaction ever gets from the mempool into a block
 }
 
 type simBlock struct {
@@ -84,6 +85,7 @@ func (c *simChain) tick(now time.Time) {
 	var later []simTx
 	for _, tx := range pool {
 		switch {
+		case tx.log != nil && c.noLogs:
 		case tx.log != nil && tx.log.Nonce() > c.accountNonce(len(c.blocks)-1):
 			later = append(later, tx)
 		case c.executes(tx, block.time):
