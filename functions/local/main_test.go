@@ -1,0 +1,19 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/BlockRunAI/worker-network/shared/localcloud/spannertest"
+)
+
+// asProgram, set in its environment, makes the test binary the program itself:
+// so that tests can start it, stop it and kill it.
+const asProgram = "LOCAL_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	}
+	spannertest.Main(m)
+}

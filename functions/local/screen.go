@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/BlockRunAI/worker-network/functions/local/network"
+	"github.com/BlockRunAI/worker-network/shared/schedule"
+)
+
+type screenOptions struct {
+	tasks  []schedule.Task
+	funded []common.Address
+	took   time.Duration
+}
+
+// screen says where everything is, and how to join from a second terminal.
+func screen(out io.Writer, n *network.Network, o screenOptions) {
+	chain := "of this network, lost when it stops"
+	if !n.Money.Local {
+		chain = "from BASE_RPC_URL"
+	}
+	var b strings.Builder
+	line := func(name, value, note string) {
+		fmt.Fprintf(&b, "  %-12s %s", name, value)
+		if note != "" {
+			fmt.Fprintf(&b, "   %s", note)
+		}
+		b.WriteByte('\n')
+	}
+	fmt.Fprintf(&b, "\nThe BlockRun worker network is up (%.1f s).\n\n", o.took.Seconds())
+	line("API", n.API, "")
+	line("Chain RPC", n.Money.PublicRPC(), fmt.Sprintf("chain id %d, %s", n.Money.ChainID, chain))
+	line("Treasury", n.Money.Treasury.Hex(), "")
+	line("USDC", n.Money.Token.Hex(), "")
+	line("Log", n.Money.LogAddress.Hex(), "receipts, sent by "+n.Money.LogSender.Hex())
+	line("Facilitator", n.Facilitator, "")
+	line("Database", n.Spanner, "")
+	line("Tasks", fmt.Sprint(n.Tasks), names(o.tasks))
+	for _, a := range o.funded {
+		line("Funded", a.Hex(), "")
+	}
+	b.WriteString("\nIn a second terminal:\n\n")
+	fmt.Fprintf(&b, "  export BLOCKRUN_API_BASE=%s\n", n.API)
+	b.WriteString("  go run ./worker-cli wallet new      # once, if you have no wallet\n")
+	b.WriteString("  go run ./worker-cli run" + workerFlags(o.tasks) + "\n")
+	b.WriteString("\nCtrl-C stops everything.\n")
+	_, _ = io.WriteString(out, b.String())
+}
+
+func names(tasks []schedule.Task) string {
+	const most = 4
+	var ids []string
+	for _, t := range tasks {
+		ids = append(ids, t.ID)
+	}
+	if len(ids) > most {
+		return strings.Join(ids[:most], ", ") + ", ..."
+	}
+	return strings.Join(ids, ", ")
+}
+
+// workerFlags are what a worker must be told before it carries out these
+// tasks: it touches no private address, and no unusual port, unless its owner
+// says so.
+func workerFlags(tasks []schedule.Task) string {
+	var flags strings.Builder
+	usual, local := []string{"", "80", "443", "8080", "8443"}, false
+	for _, t := range tasks {
+		u, err := url.Parse(t.URL)
+		if err != nil {
+			continue
+		}
+		local = local || private(u.Hostname())
+		if port := u.Port(); !slices.Contains(usual, port) {
+			usual = append(usual, port)
+			flags.WriteString(" --allow-port " + port)
+		}
+	}
+	if local {
+		flags.WriteString(" --allow-private")
+	}
+	return flags.String()
+}
+
+func private(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && (a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified())
+}

@@ -1,0 +1,42 @@
+package processpayout
+
+import (
+	"context"
+	"fmt"
+
+	kms "cloud.google.com/go/kms/apiv1"
+
+	"github.com/BlockRunAI/worker-network/shared/config"
+	"github.com/BlockRunAI/worker-network/shared/signer"
+	"github.com/BlockRunAI/worker-network/shared/x402"
+)
+
+// openKey makes a signer of a key, wherever it is. prefix names it in errors,
+// which never hold any of it.
+func openKey(ctx context.Context, prefix string, k config.Key) (x402.Signer, error) {
+	switch {
+	case k.KMS != "":
+		client, err := kms.NewKeyManagementClient(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("%sKMS_KEY: connect to Cloud KMS: %w", prefix, err)
+		}
+		s, err := signer.NewKMS(ctx, client, k.KMS)
+		if err != nil {
+			client.Close()
+			return nil, fmt.Errorf("%sKMS_KEY: %w", prefix, err)
+		}
+		return s, nil
+	case k.File != "":
+		s, err := signer.FromFile(k.File)
+		if err != nil {
+			return nil, fmt.Errorf("%sKEY_FILE: %w", prefix, err)
+		}
+		return s, nil
+	default:
+		s, err := signer.FromHex(k.Hex.Reveal())
+		if err != nil {
+			return nil, fmt.Errorf("%sKEY: %w", prefix, err)
+		}
+		return s, nil
+	}
+}
