@@ -181,7 +181,7 @@ func TestDecideKeepsTheRules(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 2))
 	policy := DefaultPolicy()
-	for range 200_000 {
+	for range 60_000 {
 		v := randomView(rng)
 		before := v.Payout.State
 		switch s := policy.Decide(v).(type) {

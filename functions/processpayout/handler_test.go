@@ -116,7 +116,7 @@ func (f failingLease) LeasePayout(context.Context, ledger.PayoutID, string, time
 func TestNoChequeInTheLog(t *testing.T) {
 	w := newWorld(t, 5)
 	w.storm(60)
-	w.quiet(1500)
+	w.quiet(400)
 	text := strings.ToLower(w.log.String())
 	signed := 0
 	for id, p := range w.store.payouts {

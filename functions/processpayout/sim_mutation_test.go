@@ -108,7 +108,7 @@ func caught(seed uint64, wrap func(*world, Deps) Deps) (what string) {
 	w.logPolicy.ReassignAfter = 2 * time.Hour
 	w.wrap = func(d Deps) Deps { return wrap(w, d) }
 	w.storm(40)
-	w.quiet(1500)
+	w.quiet(400)
 	return ""
 }
 

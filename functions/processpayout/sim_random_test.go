@@ -85,7 +85,7 @@ func TestStorm(t *testing.T) {
 		w.policy.Validity = 20 * time.Minute
 		w.logPolicy.ReassignAfter = 2 * time.Hour
 		w.storm(40)
-		w.quiet(1500)
+		w.quiet(400)
 		for id, p := range w.store.payouts {
 			if p.State != ledger.Confirmed {
 				w.fatal("payout %s is %s in the end: %s", id, p.State, p.Reason)
@@ -101,7 +101,7 @@ func TestSeedsRepeat(t *testing.T) {
 	run := func() []string {
 		w := newWorld(t, 7)
 		w.storm(20)
-		w.quiet(1500)
+		w.quiet(400)
 		return strings.Split(w.dump()+w.log.String(), "\n")
 	}
 	if a, b := run(), run(); !slices.Equal(a, b) {
