@@ -207,7 +207,7 @@ func TestHundredIdenticalSubmissionsAreOneCredit(t *testing.T) {
 		t.Errorf("outcomes %v, want 1 accepted and 99 already submitted", count)
 	}
 	n.balanced()
-	s, err := n.db.WorkerStatus(t.Context(), w, 10)
+	s, err := n.db.WorkerStatus(t.Context(), w, firstPage)
 	n.must(err)
 	if s.Credits.TotalEarned != 100 || len(s.Results) != 1 {
 		t.Errorf("status %+v", s)

@@ -309,7 +309,7 @@ func differences(before, after []string) (out []string) {
 
 func (n *network) status(w common.Address) spannerdb.WorkerStatus {
 	n.Helper()
-	s, err := n.db.WorkerStatus(n.Context(), w, 100)
+	s, err := n.db.WorkerStatus(n.Context(), w, firstPage)
 	n.must(err)
 	return s
 }

@@ -256,10 +256,13 @@ func TestRoundTrips(t *testing.T) {
 			_, _, err := db.PayoutResults(t.Context(), ledger.PayoutID{Worker: workerAddr(1), Seq: 1})
 			return err
 		},
-		"DuePayouts":          func(db *spannerdb.DB) error { _, err := db.DuePayouts(t.Context(), n.now, 10); return err },
-		"ReceiptsDue":         func(db *spannerdb.DB) error { _, _, err := db.ReceiptsDue(t.Context(), n.now); return err },
-		"OpenReceiptBatches":  func(db *spannerdb.DB) error { _, err := db.OpenReceiptBatches(t.Context(), logSender); return err },
-		"WorkerStatus":        func(db *spannerdb.DB) error { _, err := db.WorkerStatus(t.Context(), workerAddr(1), 10); return err },
+		"DuePayouts":         func(db *spannerdb.DB) error { _, err := db.DuePayouts(t.Context(), n.now, 10); return err },
+		"ReceiptsDue":        func(db *spannerdb.DB) error { _, _, err := db.ReceiptsDue(t.Context(), n.now); return err },
+		"OpenReceiptBatches": func(db *spannerdb.DB) error { _, err := db.OpenReceiptBatches(t.Context(), logSender); return err },
+		"WorkerStatus": func(db *spannerdb.DB) error {
+			_, err := db.WorkerStatus(t.Context(), workerAddr(1), firstPage)
+			return err
+		},
 		"ReserveReceipts, no": func(db *spannerdb.DB) error { return nothingToReserve(n, db) },
 	} {
 		rpcs.Reset()

@@ -3,6 +3,7 @@ package spannerdb
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"cloud.google.com/go/spanner"
@@ -22,7 +23,8 @@ type WorkerStatus struct {
 	Tier          reputation.Tier
 	MultiplierBps int64
 
-	Payouts []ledger.Payout // latest first; without the signed authorization
+	Waiting []ledger.Payout // not confirmed, latest first; without the signed authorization
+	Payouts []ledger.Payout // all, latest first; as well
 	Results []CreditedResult
 }
 
@@ -37,66 +39,144 @@ type CreditedResult struct {
 	PayoutSeq     int64 // the payout that collects it
 }
 
+// StatusPage says how much of a worker's history to read; each number is an
+// upper bound.
+type StatusPage struct {
+	Waiting int   // payouts that are not confirmed, however old
+	Payouts int   // the latest ones
+	Before  int64 // of those only the ones with lower numbers; 0: all
+	Results int   // the latest ones
+}
+
 // A worker's latest results are among those of the open payout number and the
-// one before; no index by time is kept for them.
+// one before; no index by time is kept for them. Payouts are numbered without
+// gaps.
 var workerQuery = `SELECT
   ARRAY(SELECT AS STRUCT ` + selectCredits + ` FROM WorkerCredits WHERE Worker = @worker) AS Credits,
   ARRAY(SELECT AS STRUCT TotalPaidNano, Tier, MultiplierBps FROM WalletReputation WHERE Wallet = @worker) AS Reputation,
   ARRAY(SELECT AS STRUCT ` + selectPayoutPublic + ` FROM WorkerPayouts WHERE Worker = @worker
-    AND Seq >= (SELECT PayoutSeq FROM WorkerCredits WHERE Worker = @worker) - @limit ORDER BY Seq DESC LIMIT @limit) AS Payouts,
+    AND Seq < @before AND Seq >= (SELECT LEAST(PayoutSeq, @before) FROM WorkerCredits WHERE Worker = @worker) - @payouts
+    ORDER BY Seq DESC LIMIT @payouts) AS Payouts,
   ARRAY(SELECT AS STRUCT TaskId, TimestampMs, ResultId, Success, RewardMicros, MultiplierBps, PayoutSeq
     FROM WorkerResults@{FORCE_INDEX=ResultsByPayout} WHERE Worker = @worker
     AND PayoutSeq >= (SELECT PayoutSeq FROM WorkerCredits WHERE Worker = @worker) - 1
-    ORDER BY TimestampMs DESC, TaskId LIMIT @limit) AS Results`
+    ORDER BY TimestampMs DESC, TaskId LIMIT @results) AS Results`
 
-// WorkerStatus reads what a worker may see of itself, with at most limit
-// payouts and results, the latest first. It is one round trip without locks.
-func (db *DB) WorkerStatus(ctx context.Context, worker common.Address, limit int) (WorkerStatus, error) {
-	var found struct {
-		Credits    []*creditRow
-		Reputation []*struct {
-			TotalPaidNano int64
-			Tier          string
-			MultiplierBps int64
-		}
-		Payouts []*payoutPublicRow
-		Results []*struct {
-			TaskId        string
-			TimestampMs   int64
-			ResultId      string
-			Success       bool
-			RewardMicros  int64
-			MultiplierBps int64
-			PayoutSeq     int64
-		}
+var waitingQuery = "SELECT " + selectPayoutPublic + ` FROM WorkerPayouts
+WHERE Worker = @worker AND State != 'confirmed' ORDER BY Seq DESC LIMIT @waiting`
+
+// workerRow is what workerQuery answers.
+type workerRow struct {
+	Credits    []*creditRow
+	Reputation []*struct {
+		TotalPaidNano int64
+		Tier          string
+		MultiplierBps int64
 	}
-	err := queryOne(ctx, db.single(), spanner.Statement{
-		SQL: workerQuery, Params: map[string]any{"worker": addressText(worker), "limit": int64(limit)},
-	}, &found)
-	if err != nil {
+	Payouts []*payoutPublicRow
+	Results []*struct {
+		TaskId        string
+		TimestampMs   int64
+		ResultId      string
+		Success       bool
+		RewardMicros  int64
+		MultiplierBps int64
+		PayoutSeq     int64
+	}
+}
+
+// WorkerStatus reads what a worker may see of itself, without locks, at one
+// moment. It is one round trip, and a second one when a payout waits that is
+// older than the page: only then all of the worker's payouts are looked
+// through.
+func (db *DB) WorkerStatus(ctx context.Context, worker common.Address, page StatusPage) (WorkerStatus, error) {
+	fail := func(err error) (WorkerStatus, error) {
 		return WorkerStatus{}, fmt.Errorf("spannerdb: status of worker %s: %w", addressText(worker), err)
 	}
+	before := page.Before
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	var found workerRow
+	tx := db.single()
+	err := queryOne(ctx, tx, spanner.Statement{SQL: workerQuery, Params: map[string]any{
+		"worker": addressText(worker), "before": before, "payouts": int64(page.Payouts), "results": int64(page.Results),
+	}}, &found)
+	if err != nil {
+		return fail(err)
+	}
+	out, err := found.status()
+	if err != nil || page.Waiting == 0 {
+		return out, err
+	}
+	if waiting, ok := allWaiting(out); ok {
+		out.Waiting = waiting[:min(len(waiting), page.Waiting)]
+		return out, nil
+	}
+	at, err := tx.Timestamp()
+	if err != nil {
+		return fail(err)
+	}
+	if out.Waiting, err = db.waitingPayouts(ctx, worker, page.Waiting, at); err != nil {
+		return fail(err)
+	}
+	return out, nil
+}
+
+// allWaiting are the payouts of the page that are not confirmed; ok says that
+// there are no others: they add up to what is in flight.
+func allWaiting(s WorkerStatus) (waiting []ledger.Payout, ok bool) {
+	left := s.Credits.InFlight
+	for _, p := range s.Payouts {
+		if p.State != ledger.Confirmed {
+			waiting, left = append(waiting, p), left-p.Amount
+		}
+	}
+	return waiting, left == 0
+}
+
+// waitingPayouts are the worker's latest payouts that were not confirmed at
+// that moment.
+func (db *DB) waitingPayouts(ctx context.Context, worker common.Address, limit int, at time.Time) ([]ledger.Payout, error) {
+	var out []ledger.Payout
+	rows := db.single().WithTimestampBound(spanner.ReadTimestamp(at)).Query(ctx, spanner.Statement{
+		SQL: waitingQuery, Params: map[string]any{"worker": addressText(worker), "waiting": int64(limit)},
+	})
+	err := rows.Do(func(row *spanner.Row) error {
+		var r payoutPublicRow
+		if err := row.ToStruct(&r); err != nil {
+			return err
+		}
+		p, err := r.payout()
+		out = append(out, p)
+		return err
+	})
+	return out, err
+}
+
+func (r *workerRow) status() (WorkerStatus, error) {
 	out := WorkerStatus{Credits: ledger.NewCredits(), Tier: reputation.Bronze, MultiplierBps: reputation.Bronze.MultiplierBps()}
-	for _, c := range found.Credits {
+	for _, c := range r.Credits {
 		out.Credits, out.LastPayoutAt = c.credits(), timeOf(c.LastPayoutAt)
+		var err error
 		if out.LastPayoutTx, err = parseHash(c.LastPayoutTx); err != nil {
 			return WorkerStatus{}, err
 		}
 	}
-	for _, r := range found.Reputation {
-		out.TotalPaid, out.Tier, out.MultiplierBps = reputation.NanoUSD(r.TotalPaidNano), reputation.Tier(r.Tier), r.MultiplierBps
+	for _, w := range r.Reputation {
+		out.TotalPaid, out.Tier, out.MultiplierBps = reputation.NanoUSD(w.TotalPaidNano), reputation.Tier(w.Tier), w.MultiplierBps
 	}
-	for _, r := range found.Payouts {
-		p, err := r.payout()
+	for _, row := range r.Payouts {
+		p, err := row.payout()
 		if err != nil {
 			return WorkerStatus{}, err
 		}
 		out.Payouts = append(out.Payouts, p)
 	}
-	for _, r := range found.Results {
+	for _, c := range r.Results {
 		out.Results = append(out.Results, CreditedResult{
-			TaskID: r.TaskId, At: time.UnixMilli(r.TimestampMs).UTC(), ResultID: r.ResultId, Success: r.Success,
-			Reward: ledger.Micros(r.RewardMicros), MultiplierBps: r.MultiplierBps, PayoutSeq: r.PayoutSeq,
+			TaskID: c.TaskId, At: time.UnixMilli(c.TimestampMs).UTC(), ResultID: c.ResultId, Success: c.Success,
+			Reward: ledger.Micros(c.RewardMicros), MultiplierBps: c.MultiplierBps, PayoutSeq: c.PayoutSeq,
 		})
 	}
 	return out, nil
