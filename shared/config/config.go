@@ -4,37 +4,16 @@
 package config
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/sethvargo/go-envconfig"
 
 	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/usdc"
 )
-
-// Lookup finds a variable: os.LookupEnv in production.
-type Lookup = func(name string) (value string, ok bool)
-
-// Load fills in target, a pointer to one of this package's structs. A variable
-// that is set but empty counts as not set. The error names the variable.
-func Load(ctx context.Context, lookup Lookup, target interface{ Validate() error }) error {
-	set := envconfig.LookuperFunc(func(name string) (string, bool) {
-		value, ok := lookup(name)
-		return value, ok && value != ""
-	})
-	if err := envconfig.ProcessWith(ctx, &envconfig.Config{Target: target, Lookuper: set, DefaultNoInit: true}); err != nil {
-		return fmt.Errorf("config: %w", err)
-	}
-	if err := target.Validate(); err != nil {
-		return fmt.Errorf("config: %w", err)
-	}
-	return nil
-}
 
 // Log is how a function logs.
 type Log struct {
@@ -44,28 +23,42 @@ type Log struct {
 
 // Database is where the state is.
 type Database struct {
-	Name       string `env:"SPANNER_DATABASE, required"` // projects/P/instances/I/databases/D
-	TaskShards int    `env:"TASK_SHARDS, default=1"`     // of the due queue; the same for everybody
+	Name       string `env:"SPANNER_DATABASE"`       // projects/P/instances/I/databases/D
+	TaskShards int    `env:"TASK_SHARDS, default=1"` // of the due queue; the same for everybody
+}
+
+func (d Database) check(p *problems) {
+	p.need(d.Name != "", "SPANNER_DATABASE", "projects/P/instances/I/databases/D")
+	p.between("TASK_SHARDS", d.TaskShards, 1, 1_000)
 }
 
 // Money is what is paid, on which chain, by whom. Payouts are opened for it
 // once and for all, so SubmitResults and ProcessPayout must agree on it.
 type Money struct {
-	ChainID  int64   `env:"CHAIN_ID, required"`
+	ChainID  int64   `env:"CHAIN_ID"`
 	Token    Address `env:"USDC_ADDRESS"` // the network's own USDC if not set
-	Treasury Address `env:"TREASURY_ADDRESS, required"`
+	Treasury Address `env:"TREASURY_ADDRESS"`
 }
 
 // Network is the chain with the token that is paid on it.
 func (m Money) Network() (usdc.Network, error) {
 	n, ok := usdc.ByChainID(m.ChainID)
 	if !ok {
-		return usdc.Network{}, fmt.Errorf("CHAIN_ID is %d; only %d (Base) and %d (Base Sepolia) are known", m.ChainID, usdc.Base, usdc.BaseSepolia)
+		return usdc.Network{}, &Problem{"CHAIN_ID", fmt.Sprintf("is %d; set %d (Base) or %d (Base Sepolia)", m.ChainID, usdc.Base, usdc.BaseSepolia)}
 	}
 	if m.Token != (Address{}) {
 		n = n.WithToken(common.Address(m.Token))
 	}
 	return n, nil
+}
+
+func (m Money) check(p *problems) {
+	n, err := m.Network()
+	p.join(err)
+	p.need(m.Treasury != (Address{}), "TREASURY_ADDRESS", "the address that pays")
+	if err == nil && common.Address(m.Treasury) == n.Token {
+		p.add("TREASURY_ADDRESS", "is the token's address; the treasury and USDC_ADDRESS must be different")
+	}
 }
 
 // GetTasks configures the function of that name.
@@ -76,14 +69,19 @@ type GetTasks struct {
 }
 
 // Validate reports values that could not work.
-func (c *GetTasks) Validate() error { return between("TASKS_PER_POLL", c.TasksPerPoll, 1, 50) }
+func (c *GetTasks) Validate() error {
+	var p problems
+	c.Database.check(&p)
+	p.between("TASKS_PER_POLL", c.TasksPerPoll, 1, 50)
+	return p.err()
+}
 
 // SubmitResults configures the function of that name.
 type SubmitResults struct {
 	Log       Log
 	Database  Database
 	Money     Money
-	Topic     string        `env:"PAYOUT_TOPIC, required"` // projects/P/topics/T
+	Topic     string        `env:"PAYOUT_TOPIC"` // projects/P/topics/T
 	Threshold ledger.Micros `env:"PAYOUT_THRESHOLD_MICROS, default=10000"`
 	// PublishGrace is how long the sweep leaves a new payout to the hint that
 	// the submission publishes.
@@ -105,26 +103,51 @@ func (c *SubmitResults) Policy() (ledger.PayoutPolicy, error) {
 
 // Validate reports values that could not work.
 func (c *SubmitResults) Validate() error {
-	_, err := c.Policy()
-	return err
+	var p problems
+	c.Database.check(&p)
+	c.Money.check(&p)
+	needTopic(&p, c.Topic)
+	checkThreshold(&p, c.Threshold)
+	if c.PublishGrace < 0 {
+		p.add("PAYOUT_PUBLISH_GRACE", "is %v; set 0s or more", c.PublishGrace)
+	}
+	if len(p) == 0 { // the domain has the last word
+		_, err := c.Policy()
+		p.join(err)
+	}
+	return p.err()
+}
+
+func needTopic(p *problems, topic string) { p.need(topic != "", "PAYOUT_TOPIC", "projects/P/topics/T") }
+
+func checkThreshold(p *problems, threshold ledger.Micros) {
+	if threshold <= 0 {
+		p.add("PAYOUT_THRESHOLD_MICROS", "is %d; the threshold must be above 0, 10000 is $0.01", int64(threshold))
+	}
 }
 
 // Sweep configures the function of that name.
 type Sweep struct {
 	Log      Log
 	Database Database
-	Topic    string `env:"PAYOUT_TOPIC, required"`
+	Topic    string `env:"PAYOUT_TOPIC"`
 	Limit    int    `env:"SWEEP_LIMIT, default=500"` // payouts in one sweep
 }
 
 // Validate reports values that could not work.
-func (c *Sweep) Validate() error { return between("SWEEP_LIMIT", c.Limit, 1, 10_000) }
+func (c *Sweep) Validate() error {
+	var p problems
+	c.Database.check(&p)
+	needTopic(&p, c.Topic)
+	p.between("SWEEP_LIMIT", c.Limit, 1, 10_000)
+	return p.err()
+}
 
 // RefreshReputation configures the function of that name.
 type RefreshReputation struct {
 	Log      Log
 	Database Database
-	Bucket   string `env:"SPEND_LOG_BUCKET, required"`
+	Bucket   string `env:"SPEND_LOG_BUCKET"`
 	// The log's field names, the first that a line has wins; not set: the
 	// documented ones and common spellings of them.
 	WalletFields []string `env:"SPEND_LOG_WALLET_FIELDS"`
@@ -132,7 +155,12 @@ type RefreshReputation struct {
 }
 
 // Validate reports values that could not work.
-func (c *RefreshReputation) Validate() error { return nil }
+func (c *RefreshReputation) Validate() error {
+	var p problems
+	c.Database.check(&p)
+	p.need(c.Bucket != "", "SPEND_LOG_BUCKET", "the bucket of the spend logs, without gs://")
+	return p.err()
+}
 
 // Address is 0x and 40 hex digits; a mixed-case spelling must satisfy EIP-55.
 type Address common.Address
@@ -147,9 +175,8 @@ func (a *Address) EnvDecode(text string) error {
 	return nil
 }
 
-func between(name string, value, lowest, highest int) error {
-	if value < lowest || value > highest {
-		return fmt.Errorf("%s is %d; want %d to %d", name, value, lowest, highest)
-	}
-	return nil
-}
+// String is the address with its EIP-55 checksum.
+func (a Address) String() string { return common.Address(a).Hex() }
+
+// MarshalText is String, for encoders that look inside.
+func (a Address) MarshalText() ([]byte, error) { return []byte(a.String()), nil }

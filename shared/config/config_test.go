@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -19,6 +20,8 @@ import (
 const (
 	treasury = "0xf86e5516096d5EE5a2E927ec9C014B31C50f1E0C"
 	logs     = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+	cdp      = "https://api.cdp.coinbase.com/platform/v2/x402"
+	token    = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
 )
 
 var payout = map[string]string{
@@ -71,14 +74,14 @@ func TestDefaults(t *testing.T) {
 }
 
 func TestOverrides(t *testing.T) {
-	env := changed("LOG_LEVEL", "WARN", "USDC_ADDRESS", logs, "CHAIN_ID", "8453", "PAYOUT_SAFE_LAG", "0s", "PAYOUT_RETRY_MIN", "1s",
+	env := changed("LOG_LEVEL", "WARN", "USDC_ADDRESS", token, "CHAIN_ID", "8453", "PAYOUT_SAFE_LAG", "0s", "PAYOUT_RETRY_MIN", "1s",
 		"RECEIPT_FORM", "json", "RECEIPT_BATCH_MIN", "1", "RECEIPT_BATCH_WAIT", "3s", "SPEND_LOG_COST_FIELDS", "usd,price")
 	var pay ProcessPayout
 	if err := Load(t.Context(), env, &pay); err != nil {
 		t.Fatal(err)
 	}
 	n, err := pay.Money.Network()
-	if err != nil || n.ChainID != usdc.Base || n.Token != common.HexToAddress(logs) || pay.Log.Level != slog.LevelWarn {
+	if err != nil || n.ChainID != usdc.Base || n.Token != common.HexToAddress(token) || pay.Log.Level != slog.LevelWarn {
 		t.Errorf("network %+v, %v; level %v", n, err, pay.Log.Level)
 	}
 	if *pay.Payouts.SafeLag != 0 || *pay.Payouts.RetryMin != time.Second || pay.Payouts.RetryMax != nil || *pay.Receipts.Min != 1 || *pay.Receipts.Wait != 3*time.Second || pay.Receipts.Max != nil {
@@ -122,11 +125,66 @@ func TestRefusals(t *testing.T) {
 		{&ProcessPayout{}, []string{"PAYOUT_ATTEMPT_TIME", "10m"}, "PAYOUT_ATTEMPT_TIME"},
 		{&ProcessPayout{}, []string{"RECEIPT_FORM", "xml"}, "RECEIPT_FORM"},
 		{&ProcessPayout{}, []string{"BLOCKRUN_LOG_ADDRESS", "0x10"}, "0x10"},
+		{&ProcessPayout{}, []string{"BLOCKRUN_LOG_ADDRESS", "-"}, "BLOCKRUN_LOG_ADDRESS is not set"},
+		{&ProcessPayout{}, []string{"BLOCKRUN_LOG_ADDRESS", "0x036CbD53842c5426634e7929541eC2318f3dCF7e"}, "BLOCKRUN_LOG_ADDRESS is the token"},
+		{&ProcessPayout{}, []string{"PAYOUT_MAX_MICROS", "9999"}, "below PAYOUT_THRESHOLD_MICROS"},
+		{&ProcessPayout{}, []string{"PAYOUT_THRESHOLD_MICROS", "1000001"}, "below PAYOUT_THRESHOLD_MICROS"},
+		{&ProcessPayout{}, []string{"PAYOUT_DAILY_MAX_MICROS", "-"}, "PAYOUT_DAILY_MAX_MICROS is 0"},
+		{&ProcessPayout{}, []string{"X402_FACILITATOR_URL", "-"}, "X402_FACILITATOR_URL is not set"},
+		{&ProcessPayout{}, []string{"X402_FACILITATOR_URL", "x402.example"}, "X402_FACILITATOR_URL is no"},
+		{&ProcessPayout{}, []string{"X402_FACILITATOR_URL", cdp, "CDP_API_KEY_ID", "-", "CDP_API_KEY_SECRET", "-"}, "answers nobody without"},
+		{&ProcessPayout{}, []string{"X402_FACILITATOR_URL", cdp, "PAYOUT_THRESHOLD_MICROS", "999"}, "settles nothing below 1000"},
+		{&ProcessPayout{}, []string{"TREASURY_ADDRESS", token, "USDC_ADDRESS", token}, "TREASURY_ADDRESS is the token"},
+		{&ProcessPayout{}, []string{"SPANNER_DATABASE", "-"}, "SPANNER_DATABASE is not set"},
+		{&GetTasks{}, []string{"TASK_SHARDS", "0"}, "TASK_SHARDS is 0"},
+		{&Sweep{}, []string{"PAYOUT_TOPIC", " "}, "PAYOUT_TOPIC is not set"},
 	} {
 		err := Load(t.Context(), changed(c.change...), c.target)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%T with %q: %v, want an error with %q", c.target, c.change, err, c.want)
 		}
+	}
+}
+
+// Everything that is wrong is said at once, each thing once.
+func TestEveryProblemAtOnce(t *testing.T) {
+	env := changed("SPANNER_DATABASE", "-", "TASK_SHARDS", "two", "CHAIN_ID", "base", "TREASURY_ADDRESS", "0x12",
+		"BASE_RPC_URL", "", "TREASURY_KEY", "-", "PAYOUT_MAX_MICROS", "0", "PAYOUT_DAILY_MAX_MICROS", "1.5",
+		"CDP_API_KEY_ID", "-", "RECEIPT_FORM", "xml", "PAYOUT_ATTEMPT_TIME", "soon", "BLOCKRUN_LOG_ADDRESS", "-")
+	want := []string{
+		"SPANNER_DATABASE is not set", `TASK_SHARDS is "two"; set a whole number`, `CHAIN_ID is "base"; set a whole number`,
+		"TREASURY_ADDRESS cannot be read", "BASE_RPC_URL is not set", "TREASURY_KEY is one of", "PAYOUT_MAX_MICROS is 0",
+		`PAYOUT_DAILY_MAX_MICROS is "1.5"`, "CDP_API_KEY_ID and", "RECEIPT_FORM is", "PAYOUT_ATTEMPT_TIME cannot be read", "BLOCKRUN_LOG_ADDRESS is not set",
+	}
+	err := Load(t.Context(), env, &ProcessPayout{})
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, text := range want {
+		if strings.Count(err.Error(), text) != 1 {
+			t.Errorf("%q is not said once", text)
+		}
+	}
+	if lines := strings.Count(err.Error(), "\n") + 1; lines != len(want) {
+		t.Errorf("%d problems, want %d:\n%v", lines, len(want), err)
+	}
+	var p *Problem
+	if !errors.As(err, &p) || p.Variable == "" {
+		t.Errorf("no Problem in %v", err)
+	}
+	// With nothing set at all, every variable that is needed is named.
+	err = Load(t.Context(), func(string) (string, bool) { return "", false }, &ProcessPayout{})
+	for _, name := range []string{"SPANNER_DATABASE", "CHAIN_ID", "TREASURY_ADDRESS", "TREASURY_KEY", "LOG_SENDER_KEY", "BASE_RPC_URL", "BLOCKRUN_LOG_ADDRESS", "X402_FACILITATOR_URL", "PAYOUT_MAX_MICROS", "PAYOUT_DAILY_MAX_MICROS"} {
+		if err == nil || !strings.Contains(err.Error(), name+" is") {
+			t.Errorf("%s is not asked for: %v", name, err)
+		}
+	}
+}
+
+func TestSpaceAroundValues(t *testing.T) {
+	var pay ProcessPayout
+	if err := Load(t.Context(), changed("CHAIN_ID", " 84532\n", "TREASURY_KEY", "0xdeadbeef\n"), &pay); err != nil || pay.Money.ChainID != usdc.BaseSepolia || pay.Treasury.Hex.Reveal() != "0xdeadbeef" {
+		t.Errorf("%+v, %v", pay, err)
 	}
 }
 

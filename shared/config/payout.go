@@ -1,9 +1,10 @@
 package config
 
 import (
-	"errors"
-	"fmt"
+	"net/url"
 	"time"
+
+	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 )
@@ -13,19 +14,21 @@ type ProcessPayout struct {
 	Log      Log
 	Database Database
 	Money    Money
-	RPC      Secret `env:"BASE_RPC_URL, required"` // may hold a provider's key
+	RPC      Secret `env:"BASE_RPC_URL"` // may hold a provider's key
 
 	Treasury  Key `env:", prefix=TREASURY_"`
 	LogSender Key `env:", prefix=LOG_SENDER_"`
 
-	LogAddress  Address `env:"BLOCKRUN_LOG_ADDRESS, required"`
-	Facilitator string  `env:"X402_FACILITATOR_URL, required"`
+	LogAddress  Address `env:"BLOCKRUN_LOG_ADDRESS"`
+	Facilitator string  `env:"X402_FACILITATOR_URL"`
 	CDPKeyID    string  `env:"CDP_API_KEY_ID"` // both or neither
 	CDPSecret   Secret  `env:"CDP_API_KEY_SECRET"`
 
 	// Nothing is signed above these. There is no default: who pays says how much.
-	PayoutMax ledger.Micros `env:"PAYOUT_MAX_MICROS, required"`
-	DailyMax  ledger.Micros `env:"PAYOUT_DAILY_MAX_MICROS, required"`
+	PayoutMax ledger.Micros `env:"PAYOUT_MAX_MICROS"`
+	DailyMax  ledger.Micros `env:"PAYOUT_DAILY_MAX_MICROS"`
+	// Threshold is SubmitResults': a cap below it would stop every payout.
+	Threshold ledger.Micros `env:"PAYOUT_THRESHOLD_MICROS, default=10000"`
 
 	// AttemptTime bounds one attempt at a payout. Pub/Sub's deadline and the
 	// function's timeout are longer.
@@ -57,29 +60,67 @@ func (c *ProcessPayout) Caps() ledger.PayoutCaps {
 	return ledger.PayoutCaps{PerPayout: c.PayoutMax, PerDay: c.DailyMax}
 }
 
-// Validate reports values that could not work. What the chain has to say about
-// them is checked later.
+// Validate reports values that could not work, every one of them. What the
+// keys and the chain have to say is checked later.
 func (c *ProcessPayout) Validate() error {
-	if _, err := c.Money.Network(); err != nil {
-		return err
+	var p problems
+	c.Database.check(&p)
+	c.Money.check(&p)
+	c.Treasury.check(&p, "TREASURY_")
+	c.LogSender.check(&p, "LOG_SENDER_")
+	c.checkCaps(&p)
+	c.checkFacilitator(&p)
+	p.need(c.RPC != "", "BASE_RPC_URL", "the URL of a node of the chain")
+	p.need(c.LogAddress != (Address{}), "BLOCKRUN_LOG_ADDRESS", "the address that receipts are sent to")
+	if n, err := c.Money.Network(); err == nil && common.Address(c.LogAddress) == n.Token {
+		p.add("BLOCKRUN_LOG_ADDRESS", "is the token's address, which would revert every receipt; set another")
 	}
-	if err := c.Treasury.validate("TREASURY_"); err != nil {
-		return err
+	if c.AttemptTime < time.Second || c.AttemptTime > 9*time.Minute {
+		p.add("PAYOUT_ATTEMPT_TIME", "is %v; want 1s to 9m", c.AttemptTime)
 	}
-	if err := c.LogSender.validate("LOG_SENDER_"); err != nil {
-		return err
+	if c.Receipts.Form != "compact" && c.Receipts.Form != "json" {
+		p.add("RECEIPT_FORM", "is %q; want compact or json", c.Receipts.Form)
+	}
+	return p.err()
+}
+
+func (c *ProcessPayout) checkCaps(p *problems) {
+	checkThreshold(p, c.Threshold)
+	switch {
+	case c.PayoutMax <= 0:
+		p.add("PAYOUT_MAX_MICROS", "is %d; set the most that one payout may be, 1000000 is $1", int64(c.PayoutMax))
+	case c.PayoutMax < c.Threshold:
+		p.add("PAYOUT_MAX_MICROS", "is %d, below PAYOUT_THRESHOLD_MICROS, %d: no payout could be signed; raise it", int64(c.PayoutMax), int64(c.Threshold))
 	}
 	switch {
-	case (c.CDPKeyID == "") != (c.CDPSecret == ""):
-		return errors.New("CDP_API_KEY_ID and CDP_API_KEY_SECRET belong together; set both or neither")
-	case c.PayoutMax <= 0 || c.DailyMax < c.PayoutMax:
-		return fmt.Errorf("PAYOUT_MAX_MICROS is %d and PAYOUT_DAILY_MAX_MICROS %d; want above 0, and the day's at least the payout's", c.PayoutMax, c.DailyMax)
-	case c.AttemptTime < time.Second || c.AttemptTime > 9*time.Minute:
-		return fmt.Errorf("PAYOUT_ATTEMPT_TIME is %v; want 1s to 9m", c.AttemptTime)
-	case c.Receipts.Form != "compact" && c.Receipts.Form != "json":
-		return fmt.Errorf("RECEIPT_FORM is %q; want compact or json", c.Receipts.Form)
+	case c.DailyMax <= 0:
+		p.add("PAYOUT_DAILY_MAX_MICROS", "is %d; set the most that one UTC day's payouts may be, 50000000 is $50", int64(c.DailyMax))
+	case c.DailyMax < c.PayoutMax:
+		p.add("PAYOUT_DAILY_MAX_MICROS", "is %d, below PAYOUT_MAX_MICROS, %d; raise it", int64(c.DailyMax), int64(c.PayoutMax))
 	}
-	return nil
+}
+
+// What Coinbase's facilitator asks for (payments.md, x402 version 2).
+const (
+	cdpHost    = "api.cdp.coinbase.com"
+	cdpMinimum = 1_000 // micros, of one settlement
+)
+
+func (c *ProcessPayout) checkFacilitator(p *problems) {
+	if (c.CDPKeyID == "") != (c.CDPSecret == "") {
+		p.add("CDP_API_KEY_ID", "and CDP_API_KEY_SECRET belong together; set both or neither")
+	}
+	p.need(c.Facilitator != "", "X402_FACILITATOR_URL", "https://"+cdpHost+"/platform/v2/x402, or another facilitator's")
+	u, err := url.Parse(c.Facilitator)
+	switch {
+	case c.Facilitator == "":
+	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
+		p.add("X402_FACILITATOR_URL", "is no http(s) URL; set the facilitator's base, without /settle")
+	case u.Host == cdpHost && c.CDPKeyID == "" && c.CDPSecret == "":
+		p.add("CDP_API_KEY_ID", "and CDP_API_KEY_SECRET are not set, and %s answers nobody without; set both", cdpHost)
+	case u.Host == cdpHost && c.Threshold < cdpMinimum:
+		p.add("PAYOUT_THRESHOLD_MICROS", "is %d; %s settles nothing below %d", int64(c.Threshold), cdpHost, cdpMinimum)
+	}
 }
 
 // Key says where a key is: exactly one field is set.
@@ -89,7 +130,7 @@ type Key struct {
 	KMS  string `env:"KMS_KEY"`  // key version of Cloud KMS
 }
 
-func (k Key) validate(prefix string) error {
+func (k Key) check(p *problems, prefix string) {
 	n := 0
 	for _, set := range []bool{k.Hex != "", k.File != "", k.KMS != ""} {
 		if set {
@@ -97,7 +138,6 @@ func (k Key) validate(prefix string) error {
 		}
 	}
 	if n != 1 {
-		return fmt.Errorf("of %[1]sKEY, %[1]sKEY_FILE and %[1]sKMS_KEY, %[2]d are set; set exactly one", prefix, n)
+		p.add(prefix+"KEY", "is one of three ways to give the key: of %[1]sKEY, %[1]sKEY_FILE and %[1]sKMS_KEY, %[2]d are set; set exactly one", prefix, n)
 	}
-	return nil
 }

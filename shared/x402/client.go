@@ -97,7 +97,7 @@ func (c *Client) Settle(ctx context.Context, p Payment) Outcome {
 	defer cancel()
 	r, err := c.request(ctx, http.MethodPost, "/settle", p.Request())
 	if err != nil {
-		return Outcome{Kind: Refused, Reason: ReasonNoCredentials, Detail: detail(cause(err))}
+		return Outcome{Kind: Refused, Reason: ReasonNoCredentials, Detail: detail(cause(err).Error())}
 	}
 	return Classify(c.do(r), p)
 }
@@ -162,7 +162,7 @@ func (c *Client) read(ctx context.Context, method, path string, body any) ([]byt
 	a := c.do(r)
 	switch {
 	case a.Err != nil:
-		return nil, a.Err
+		return nil, cause(a.Err)
 	case len(a.Body) > MaxAnswerBytes:
 		return nil, errors.New("the answer is too large")
 	case isSuccess(a.Status), isClientError(a.Status) && bytes.Contains(a.Body, []byte(`"isValid"`)):

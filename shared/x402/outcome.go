@@ -115,11 +115,11 @@ func set(codes ...string) map[string]bool {
 func Classify(a Answer, p Payment) Outcome {
 	switch {
 	case a.Err != nil && a.Unsent:
-		return Outcome{Kind: Refused, Reason: ReasonUnreachable, Detail: detail(cause(a.Err))}
+		return Outcome{Kind: Refused, Reason: ReasonUnreachable, Detail: detail(cause(a.Err).Error())}
 	case a.Err != nil && isTimeout(a.Err):
-		return Outcome{Kind: Unknown, Reason: ReasonTimeout, Detail: detail(cause(a.Err))}
+		return Outcome{Kind: Unknown, Reason: ReasonTimeout, Detail: detail(cause(a.Err).Error())}
 	case a.Err != nil:
-		return Outcome{Kind: Unknown, Reason: ReasonTransport, Detail: detail(cause(a.Err))}
+		return Outcome{Kind: Unknown, Reason: ReasonTransport, Detail: detail(cause(a.Err).Error())}
 	case len(a.Body) > MaxAnswerBytes:
 		return Outcome{Kind: Unknown, Reason: ReasonTooLarge}
 	}
@@ -182,10 +182,10 @@ func isTimeout(err error) bool {
 }
 
 // cause leaves out the URL that net/http puts in front: it may hold a key.
-func cause(err error) string {
+func cause(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
-		err = u.Err
+		return u.Err
 	}
-	return err.Error()
+	return err
 }
