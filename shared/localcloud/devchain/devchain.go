@@ -43,7 +43,7 @@ type Options struct {
 	// a second a block.
 	Instant bool
 	// SafeDepth and FinalizedDepth are how many blocks "safe" and "finalized"
-	// are behind the newest.
+	// are behind the newest; finalized is never after safe.
 	SafeDepth, FinalizedDepth uint64
 
 	// Keys of the accounts that the network needs; nil ones are made up.
@@ -87,6 +87,7 @@ func Start(ctx context.Context, o Options) (*Chain, error) {
 	if o.ChainID == 0 {
 		o.ChainID = usdc.BaseSepolia
 	}
+	o.FinalizedDepth = max(o.FinalizedDepth, o.SafeDepth)
 	set, err := contracts.Load()
 	if err != nil {
 		return nil, err

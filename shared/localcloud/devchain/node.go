@@ -9,6 +9,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core"
+	"github.com/ethereum/go-ethereum/core/rawdb"
 	"github.com/ethereum/go-ethereum/core/txpool"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/eth"
@@ -53,7 +54,8 @@ func (n *gethNode) start(g *core.Genesis) error {
 	conf.Genesis, conf.NetworkId = g, g.Config.ChainID.Uint64()
 	conf.SyncMode = ethconfig.FullSync
 	conf.TxPool.NoLocals = true
-	conf.LogNoHistory = true // logs are searched without an index
+	conf.LogNoHistory = true                                  // logs are searched without an index
+	conf.NoPruning, conf.StateScheme = true, rawdb.HashScheme // the state at every block is kept
 	backend, err := eth.New(n.stack, &conf)
 	if err != nil {
 		return err
