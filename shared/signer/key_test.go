@@ -157,7 +157,7 @@ func TestKeyNeverShows(t *testing.T) {
 		slog.New(handler(&b)).Info("start", "signer", s, "in", []any{s})
 		outputs[name] = b.String()
 	}
-	digits, decimal := testKey[2:], s.key.D.String()
+	digits, decimal := testKey[2:], common.HexToHash(testKey).Big().String()
 	for name, out := range outputs {
 		if !strings.Contains(out, testAddress) {
 			t.Errorf("%s: the address is missing: %s", name, out)

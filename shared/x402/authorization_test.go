@@ -252,7 +252,7 @@ func TestSignatureNeverShows(t *testing.T) {
 	outputs["slog"] = b.String()
 	digits := strings.TrimPrefix(v.Signature, "0x")
 	for name, out := range outputs {
-		if strings.Contains(out, digits[:20]) || strings.Contains(out, digits[64:84]) || strings.Contains(out, fmt.Sprint(p.Signature[:5])[1:10]) {
+		if strings.Contains(out, digits[:20]) || strings.Contains(out, digits[64:84]) || strings.Contains(out, fmt.Sprintf("%d", p.Signature[:5])[1:10]) {
 			t.Errorf("%s shows the signature: %s", name, out)
 		}
 		if !strings.Contains(out, v.Authorization.Nonce) {

@@ -40,7 +40,7 @@ func FuzzClassify(f *testing.F) {
 				t.Errorf("HTTP %d %q: settled as %+v", status, body, o)
 			}
 		case Refused:
-			if status >= http.StatusInternalServerError || status < 200 || o.Tx != (common.Hash{}) || !(refusals[o.Reason] || providerRefusals[o.Reason]) {
+			if status >= http.StatusInternalServerError || status < 200 || o.Tx != (common.Hash{}) || !refusals[o.Reason] && !providerRefusals[o.Reason] {
 				t.Errorf("HTTP %d %q: refused as %+v", status, body, o)
 			}
 		case Unknown:

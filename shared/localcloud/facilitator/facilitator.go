@@ -44,6 +44,7 @@ const (
 	defaultReceiptTimeout = 30 * time.Second
 	receiptPoll           = 25 * time.Millisecond
 	maxBody               = 64 << 10
+	settlePath            = "/settle"
 )
 
 // Facilitator answers /verify, /settle and /supported.
@@ -94,7 +95,7 @@ func New(ctx context.Context, o Options) (*Facilitator, error) {
 	f.closed, f.close = context.WithCancel(context.Background())
 	f.mux.HandleFunc("GET /supported", f.supported)
 	f.mux.HandleFunc("POST /verify", f.verify)
-	f.mux.HandleFunc("POST /settle", f.settle)
+	f.mux.HandleFunc("POST "+settlePath, f.settle)
 	return f, nil
 }
 

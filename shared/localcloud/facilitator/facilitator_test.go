@@ -217,7 +217,8 @@ func TestFaults(t *testing.T) {
 			}
 			w.setFault(None)
 			again := w.client.Settle(t.Context(), p)
-			if again.Kind != x402.Settled && !(fault.Broadcasts() && again.Reason == "nonce_already_used") {
+			used := fault.Broadcasts() && again.Reason == "nonce_already_used"
+			if again.Kind != x402.Settled && !used {
 				t.Errorf("again: %+v", again)
 			}
 			w.in(t).paid(p, 1)
@@ -238,6 +239,15 @@ func TestFaultsOfReads(t *testing.T) {
 		}
 		if s, err := w.client.Supported(t.Context()); err == nil {
 			t.Errorf("%s: supported %+v", fault, s)
+		}
+	}
+	for _, fault := range []Fault{LieSettled, RefuseForNow, EmptyHash} { // only a settlement can say that
+		w.setFault(fault)
+		if v, err := w.client.Verify(t.Context(), p); err != nil || !v.Valid {
+			t.Errorf("%s: verify %+v, %v", fault, v, err)
+		}
+		if s, err := w.client.Supported(t.Context()); err != nil || !s.Settles(w.chain.Network.Name) {
+			t.Errorf("%s: supported %+v, %v", fault, s, err)
 		}
 	}
 }
@@ -335,8 +345,14 @@ func TestClientHangsUp(t *testing.T) {
 	}
 	w.paid(p, 0)
 	close(gone)
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline) && w.relayerNonce() == 0; {
-		time.Sleep(20 * time.Millisecond)
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		got, err := w.chain.USDCBalance(t.Context(), p.Authorization.To)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Sign() > 0 {
+			break
+		}
 	}
 	w.paid(p, 1)
 }

@@ -89,8 +89,12 @@ func (f *Facilitator) fault(c Call) Fault {
 	return f.opts.Fault(c)
 }
 
-// failBefore spoils a call before anything was done, or reports false.
+// failBefore spoils a call before anything was done, or reports false. What
+// only a settlement can say is not said to another call.
 func (f *Facilitator) failBefore(w http.ResponseWriter, r *http.Request, fault Fault) bool {
+	if r.URL.Path != settlePath && (fault == LieSettled || fault == RefuseForNow) {
+		return false
+	}
 	switch fault {
 	case Down:
 		panic(http.ErrAbortHandler)
