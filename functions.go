@@ -12,6 +12,7 @@ import (
 	"github.com/BlockRunAI/worker-network/functions/refreshreputation"
 	"github.com/BlockRunAI/worker-network/functions/submitresults"
 	"github.com/BlockRunAI/worker-network/functions/sweep"
+	"github.com/BlockRunAI/worker-network/functions/workerstatus"
 )
 
 func init() {
@@ -20,4 +21,5 @@ func init() {
 	functions.HTTP("ProcessPayout", processpayout.Handler())
 	functions.HTTP("RefreshReputation", refreshreputation.Handler())
 	functions.HTTP("Sweep", sweep.Handler())
+	functions.HTTP("WorkerStatus", workerstatus.Handler())
 }

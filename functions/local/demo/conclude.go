@@ -51,9 +51,9 @@ func (t *tour) missing() string {
 			continue
 		}
 		fmt.Fprintf(&b, "  a verified payout of %s: %s", r.Name, r.stage())
-		if status, err := t.net.DB.WorkerStatus(ctx, r.Address, spannerdb.StatusPage{Payouts: 1}); err == nil {
+		if status, err := t.net.DB.WorkerStatus(ctx, r.Address, spannerdb.StatusPage{Waiting: 3}); err == nil {
 			fmt.Fprintf(&b, "; pending %s, in flight %s, paid %s USDC", status.Credits.Pending, status.Credits.InFlight, status.Credits.TotalPaid)
-			for _, p := range status.Payouts {
+			for _, p := range status.Waiting {
 				fmt.Fprintf(&b, "; payout %s is %s %s", p.ID, p.State, p.Reason)
 			}
 		}
@@ -79,7 +79,7 @@ func (t *tour) conclude(ctx context.Context, report audit.Report) error {
 	rows := t.rows(report)
 	payouts := 0
 	for _, r := range rows {
-		status, err := t.net.DB.WorkerStatus(ctx, r.Address, spannerdb.StatusPage{Payouts: 1})
+		status, err := t.net.DB.WorkerStatus(ctx, r.Address, spannerdb.StatusPage{})
 		if err != nil {
 			return err
 		}

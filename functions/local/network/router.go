@@ -19,6 +19,7 @@ const base = "/api"
 var routes = map[string]string{
 	base + api.TasksPath:   "GetTasks",
 	base + api.ResultsPath: "SubmitResults",
+	base + api.StatusPath:  "WorkerStatus",
 }
 
 // newRouter stands in front of the functions framework, as the load balancer
@@ -39,7 +40,7 @@ func newRouter(functions *url.URL, log *slog.Logger) http.Handler {
 		})
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		answerError(w, http.StatusNotFound, "no such path; the worker API is "+base+api.TasksPath+" and "+base+api.ResultsPath)
+		answerError(w, http.StatusNotFound, "no such path; the worker API is "+base+api.TasksPath+", "+base+api.ResultsPath+" and "+base+api.StatusPath)
 	})
 	return mux
 }

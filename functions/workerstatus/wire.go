@@ -1,0 +1,38 @@
+package workerstatus
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/BlockRunAI/worker-network/functions/internal/web"
+	"github.com/BlockRunAI/worker-network/shared/config"
+	"github.com/BlockRunAI/worker-network/shared/spannerdb"
+	"github.com/BlockRunAI/worker-network/shared/telemetry"
+)
+
+// Handler is the function as it is deployed: made on the first request, from
+// the environment.
+func Handler() http.HandlerFunc {
+	return web.Lazy(telemetry.NewLogger(os.Stderr, slog.LevelInfo), func(ctx context.Context) (http.Handler, error) {
+		return Build(ctx, os.LookupEnv)
+	})
+}
+
+// Build makes the function of config.WorkerStatus.
+func Build(ctx context.Context, lookup config.Lookup) (http.Handler, error) {
+	var c config.WorkerStatus
+	if err := config.Load(ctx, lookup, &c); err != nil {
+		return nil, err
+	}
+	db, err := spannerdb.OpenConfig(ctx, spannerdb.Config{Database: c.Database.Name, TaskShards: c.Database.TaskShards})
+	if err != nil {
+		return nil, err
+	}
+	return New(Deps{
+		Store: db, Now: time.Now, ChainID: c.ChainID, Threshold: c.Threshold,
+		Log: telemetry.NewProjectLogger(os.Stderr, c.Log.Level, c.Log.Project),
+	}), nil
+}
