@@ -17,7 +17,7 @@ func (db *DB) Books(ctx context.Context) (ledger.BooksReport, error) {
 	err := db.readOnly(ctx, func(ctx context.Context, tx *spanner.ReadOnlyTransaction) error {
 		r = ledger.BooksReport{}
 		for _, part := range []func(context.Context, *spanner.ReadOnlyTransaction, *ledger.BooksReport) error{
-			workersOfBooks, strangersInBooks, batchesOfBooks, lostReceipts, daysOfBooks,
+			workersOfBooks, strangersInBooks, batchesOfBooks, lostReceipts, daysOfBooks, resultLogOfBooks,
 		} {
 			if err := part(ctx, tx, &r); err != nil {
 				return err
@@ -155,6 +155,22 @@ func daysOfBooks(ctx context.Context, tx *spanner.ReadOnlyTransaction, r *ledger
 	}
 	if found.Counted != found.Authorised {
 		r.Add("daily caps", "%d counted on all days != %d, the sum of all payouts that were ever authorised", found.Counted, found.Authorised)
+	}
+	return nil
+}
+
+const resultLogQuery = `SELECT
+  IFNULL((SELECT SUM(Results) FROM ResultLogOutbox), 0) AS Waiting,
+  IFNULL((SELECT SUM(Results) FROM ResultLogParts), 0) AS InParts`
+
+// resultLogOfBooks comes behind workersOfBooks, which counts the results.
+func resultLogOfBooks(ctx context.Context, tx *spanner.ReadOnlyTransaction, r *ledger.BooksReport) error {
+	var found struct{ Waiting, InParts int64 }
+	if err := queryOne(ctx, tx, spanner.Statement{SQL: resultLogQuery}, &found); err != nil {
+		return err
+	}
+	if found.Waiting+found.InParts != r.Results {
+		r.Add("result log", "%d results wait for it and %d are in its parts, but %d were accepted", found.Waiting, found.InParts, r.Results)
 	}
 	return nil
 }

@@ -39,6 +39,12 @@ var booksDamage = []struct {
 	{"a log transaction too early", "names log transaction", func(n *network) { n.set(1, "LogTx", "0x"+strings.Repeat("ab", 32)) }},
 	{"a foreign nonce", "is not the one of this payout", func(n *network) { n.set(2, "Nonce", "0x"+strings.Repeat("ab", 32)) }},
 	{"work is forgotten", "authorised, and its work is due at 0001", func(n *network) { n.set(2, "WorkAt", spanner.NullTime{}) }},
+	{"a submission never reaches the log", "4 results wait for it and 0 are in its parts, but 7 were accepted", func(n *network) {
+		n.put(spanner.Delete("ResultLogOutbox", spanner.Key{result(taskID(0), workerAddr(1), n.first).ResultID}))
+	}},
+	{"a part is lost", "0 results wait for it and 0 are in its parts, but 7 were accepted", func(n *network) {
+		n.put(spanner.Delete("ResultLogContents", spanner.Key{n.reserveParts(plenty)[0].ID}), spanner.Delete("ResultLogParts", spanner.AllKeys()))
+	}},
 	{"a day's total", "599 counted on all days != 600", func(n *network) {
 		n.put(spanner.UpdateMap("PayoutDays", map[string]any{"Day": "2026-10-20", "AuthorizedMicros": 599}))
 	}},

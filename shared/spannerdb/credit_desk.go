@@ -10,6 +10,7 @@ import (
 	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/reputation"
+	"github.com/BlockRunAI/worker-network/shared/resultlog"
 	"github.com/BlockRunAI/worker-network/shared/schedule"
 )
 
@@ -26,6 +27,7 @@ type creditDesk struct {
 	judged  set[holdKey]        // assignments to write
 	paid    set[common.Address] // books to write
 	inserts []*spanner.Mutation // results and payouts
+	lines   []resultlog.Line    // of the results
 }
 
 type workerBooks struct {
@@ -99,6 +101,10 @@ func (d *creditDesk) judge(r ledger.SubmittedResult) (ledger.JudgedResult, error
 	d.paid.add(r.Worker)
 	d.stored[key] = true
 	d.inserts = append(d.inserts, insertResult(r, key, held.Cycle, reward, books.bps, seq, d.now))
+	d.lines = append(d.lines, resultlog.Line{
+		Result: r.Result, ResultID: r.ResultID, Payout: ledger.PayoutID{Worker: r.Worker, Seq: seq},
+		Reward: reward, MultiplierBps: books.bps, Cycle: held.Cycle, AcceptedAt: d.now.UTC().Truncate(time.Millisecond),
+	})
 	j.Reward, j.ResultID = reward, r.ResultID
 	return j, nil
 }
@@ -124,6 +130,9 @@ func (d *creditDesk) openPayouts(policy ledger.PayoutPolicy) ([]ledger.Payout, e
 
 func (d *creditDesk) mutations() []*spanner.Mutation {
 	out := d.inserts
+	if len(d.lines) > 0 {
+		out = append(out, insertEntry(resultlog.NewEntry(d.lines)))
+	}
 	for _, id := range d.won.list {
 		out = append(out, openCycle(d.tasks[id], d.now))
 	}

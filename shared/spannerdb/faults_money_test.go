@@ -188,6 +188,8 @@ var moneyVerbs = map[string]func(*network, common.Address) attempt{
 			},
 		}
 	},
+	"ReserveResultParts": reserveAttempt,
+	"CloseResultPart":    closeAttempt,
 	"TakeLease": func(n *network, w common.Address) attempt {
 		return attempt{
 			func(db *spannerdb.DB) error { return db.TakeLease(n.Context(), w.Hex(), "me", n.now, time.Minute) },

@@ -221,7 +221,8 @@ func (n *network) balanced() {
 	n.must(n.db.CheckBooks(n.Context()))
 }
 
-var tables = []string{"Tasks", "Assignments", "WorkerCredits", "WorkerResults", "WorkerPayouts", "ReceiptBatches", "PayoutDays", "Leases", "WalletReputation"}
+var tables = []string{"Tasks", "Assignments", "WorkerCredits", "WorkerResults", "WorkerPayouts", "ReceiptBatches", "PayoutDays", "Leases", "WalletReputation",
+	"ResultLogOutbox", "ResultLogParts", "ResultLogContents"}
 
 // dump is every row of every table.
 func (n *network) dump() []string {
