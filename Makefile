@@ -29,7 +29,7 @@ vuln:  ## known vulnerabilities; needs vuln.go.dev
 	$(GOVULNCHECK) ./...
 
 bench: ## the project's figures: name value unit target
-	go run ./functions/internal/bench/figures
+	go run ./functions/local/bench
 
 ci:
 	.ci/run

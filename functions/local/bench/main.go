@@ -1,0 +1,84 @@
+// Command bench prints the project's figures, one a line: name value unit
+// target. Ratios are measured within one run, so that what else the machine
+// does meets both sides. It starts what it needs, and ends with status 1 when
+// a figure misses its target.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"text/tabwriter"
+
+	"github.com/BlockRunAI/worker-network/functions/internal/bench"
+	"github.com/BlockRunAI/worker-network/shared/localcloud/devchain/gasbench"
+)
+
+// figure is one line; max is the target, at most this; 0 is none.
+type figure = gasbench.Figure
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	missed, err := run(ctx, os.Stdout, os.Stderr)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	if missed > 0 {
+		fmt.Fprintf(os.Stderr, "bench: %d figures miss their target\n", missed)
+		os.Exit(1)
+	}
+}
+
+// run measures everything and prints it; missed is how many figures are
+// beyond their target.
+func run(ctx context.Context, out, notes io.Writer) (missed int, err error) {
+	var figures []figure
+	for _, part := range []func(context.Context, io.Writer) ([]figure, error){verification, roundTrips, gas} {
+		f, err := part(ctx, notes)
+		if err != nil {
+			return 0, err
+		}
+		figures = append(figures, f...)
+	}
+	return print(out, figures)
+}
+
+func print(out io.Writer, figures []figure) (missed int, err error) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, f := range figures {
+		target := "-"
+		if f.Max > 0 {
+			target = "<=" + number(f.Max)
+		}
+		if f.Max > 0 && f.Value > f.Max {
+			missed++
+			target += " MISSED"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", f.Name, number(f.Value), f.Unit, target)
+	}
+	return missed, w.Flush()
+}
+
+// number has at most two decimals, and none that say nothing.
+func number(v float64) string {
+	s := strconv.FormatFloat(v, 'f', 2, 64)
+	for s[len(s)-1] == '0' {
+		s = s[:len(s)-1]
+	}
+	if s[len(s)-1] == '.' {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+func verification(context.Context, io.Writer) ([]figure, error) {
+	ratio, err := bench.VerifyOverhead()
+	return []figure{{Name: "submit.verify_overhead", Value: ratio, Unit: "x", Max: 1.5}}, err
+}
+
+func gas(ctx context.Context, _ io.Writer) ([]figure, error) { return gasbench.Measure(ctx) }
