@@ -29,6 +29,8 @@ Examples:
   worker-cli run             check until Ctrl-C
   worker-cli run --once      check once, and say what it earned
   worker-cli run --json      one JSON object a line, for programs
+  worker-cli status          what is earned and paid, what waits, and why
+  worker-cli earnings        day by day, with the transactions of each payout
 
   A network on this machine:
   worker-cli run --api http://127.0.0.1:8080/api --interval 2s --allow-private
@@ -46,10 +48,12 @@ Exit codes:
 type cli struct {
 	JSON bool `help:"Print JSON, one object a line."`
 
-	Run     runCmd     `cmd:"" help:"Check what is due, sign it and be paid, until Ctrl-C."`
-	Wallet  walletCmd  `cmd:"" help:"The key that signs and is paid."`
-	Version versionCmd `cmd:"" help:"Print the version."`
-	Help    helpCmd    `cmd:"" help:"Explain a command."`
+	Run      runCmd      `cmd:"" help:"Check what is due, sign it and be paid, until Ctrl-C."`
+	Status   statusCmd   `cmd:"" help:"Show your tier, what is earned, pending and paid, and why what waits does."`
+	Earnings earningsCmd `cmd:"" help:"Show what was earned day by day, and each payout with its transactions."`
+	Wallet   walletCmd   `cmd:"" help:"The key that signs and is paid."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Help     helpCmd     `cmd:"" help:"Explain a command."`
 }
 
 type walletCmd struct {

@@ -103,6 +103,10 @@ func (n *network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, "<html>hello")
 		return
 	}
+	if r.URL.Path == "/api"+api.StatusPath {
+		n.status(w, r.URL.Query())
+		return
+	}
 	if r.URL.Path == "/api"+api.TasksPath {
 		n.polls++
 		_ = json.NewEncoder(w).Encode(n.tasks())

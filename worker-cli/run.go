@@ -45,8 +45,7 @@ func (r runCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	b := readBuild()
-	network, err := client.New(r.API, w.Address, r.Region, fmt.Sprintf("%s worker-cli/%s (%s)", check.UserAgent, b.Version, b.Platform))
+	network, err := client.New(r.API, w.Address, r.Region, userAgent())
 	if err != nil {
 		return usageError{err}
 	}
