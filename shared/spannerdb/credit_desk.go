@@ -99,7 +99,6 @@ func (d *creditDesk) judge(r ledger.SubmittedResult) (ledger.JudgedResult, error
 	}
 	d.won.add(r.TaskID)
 	d.paid.add(r.Worker)
-	d.stored[key] = true
 	d.inserts = append(d.inserts, insertResult(r, key, held.Cycle, reward, books.bps, seq, d.now))
 	d.lines = append(d.lines, resultlog.Line{
 		Result: r.Result, ResultID: r.ResultID, Payout: ledger.PayoutID{Worker: r.Worker, Seq: seq},

@@ -64,6 +64,22 @@ func TestCreditJudgesInOrderOverOneState(t *testing.T) {
 	}
 }
 
+// What was accepted is remembered by its own row, not only by the hold.
+func TestCreditRemembersWithoutTheHold(t *testing.T) {
+	n := newNetwork(t)
+	n.addTasks(1, 100)
+	w := workerAddr(1)
+	n.assign(taskID(0), w)
+	r := result(taskID(0), w, n.now)
+	n.wants("first", n.credit(r), "accepted 100")
+	n.put(spanner.Delete("Assignments", spanner.Key{taskID(0), ledger.CanonicalAddress(w)}))
+	n.assign(taskID(0), w)
+	again := r
+	again.Result.Success, again.ResultID = false, "another"
+	n.wants("again", n.credit(r, again), "rejected already_submitted", "rejected already_submitted")
+	n.balanced()
+}
+
 func TestCreditStoresWhatWasSigned(t *testing.T) {
 	n := newNetwork(t)
 	n.addTasks(1, 150)

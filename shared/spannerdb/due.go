@@ -17,7 +17,7 @@ const dueQuery = `SELECT ARRAY(
   SELECT AS STRUCT Worker, Seq, %[2]s AS DueAt
   FROM WorkerPayouts@{FORCE_INDEX=%[1]s, ` + skipNullCheck + `}
   WHERE WorkShard = shard AND %[2]s IS NOT NULL AND %[2]s <= @now
-  ORDER BY %[2]s LIMIT @limit) AS Due
+  ORDER BY %[2]s, Worker, Seq LIMIT @limit) AS Due
 FROM UNNEST(@shards) AS shard`
 
 // DuePayouts are the payouts whose work is due, those first that have waited

@@ -230,6 +230,27 @@ func TestDuePayouts(t *testing.T) {
 	due(n.now.Add(12*time.Hour), 100, append(slices.Clone(opened[4:]), opened[0], opened[3])...)
 }
 
+// Payouts of one moment come in the order of their keys, so that a limit cuts
+// the same ones off each time.
+func TestDuePayoutsOfOneMoment(t *testing.T) {
+	n := newNetwork(t)
+	n.addTasks(3, 100)
+	var same8 []ledger.PayoutID
+	for range 8 {
+		id := n.open(workerAddr(1))
+		n.must(n.db.RecordOutcome(t.Context(), id, ledger.Pending, "", common.Hash{}, start.Add(time.Hour), n.now))
+		same8 = append(same8, id)
+		n.now = n.now.Add(time.Minute)
+	}
+	for limit := range same8 {
+		got, err := n.db.DuePayouts(t.Context(), n.now.Add(time.Hour), limit+1)
+		n.must(err)
+		if !slices.Equal(got, same8[:limit+1]) {
+			t.Errorf("%d due of one moment: %v", limit+1, got)
+		}
+	}
+}
+
 // TestRoundTrips is the budget of each verb.
 func TestRoundTrips(t *testing.T) {
 	n := newNetwork(t)

@@ -48,6 +48,9 @@ func TestReserveReceiptsTakesTheOldestFirst(t *testing.T) {
 		same(n, "since", since, oldest)
 	}
 	due(5, n.payout(paid[0]).ConfirmedAt)
+	if count, _, err := n.db.ReceiptsDue(t.Context(), n.payout(paid[2]).ConfirmedAt); count != 3 || err != nil {
+		t.Errorf("%d receipts due, %v, when three payouts were confirmed", count, err)
+	}
 	text := func(ids []ledger.PayoutID) string {
 		var s strings.Builder
 		for _, id := range ids {
