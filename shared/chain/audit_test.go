@@ -60,6 +60,45 @@ func TestTransfersFrom(t *testing.T) {
 	}
 }
 
+// Logs that were not asked for make the whole answer worthless.
+func TestTransfersOfANodeThatLies(t *testing.T) {
+	w := newWorld(t, devchain.Options{})
+	for seq := range int64(2) {
+		w.pay(w.dev.Relayer, w.authorization(seq+1))
+	}
+	head := w.block()
+	for name, lie := range map[string]func(logs []map[string]any){
+		"none":             func([]map[string]any) {},
+		"removed":          func(l []map[string]any) { l[0]["removed"] = true },
+		"another contract": func(l []map[string]any) { l[1]["address"] = common.Address{1} },
+		"another payer":    func(l []map[string]any) { l[0]["topics"].([]any)[1] = common.Hash{1} },
+		"another event":    func(l []map[string]any) { l[1]["topics"].([]any)[0] = common.Hash{1} },
+		"a later block":    func(l []map[string]any) { l[3]["blockNumber"] = "0xffff" },
+		"reversed":         slices.Reverse[[]map[string]any],
+	} {
+		w.onMethod("eth_getLogs", func(ctx context.Context, call devchain.Call, next devchain.Next) (json.RawMessage, error) {
+			raw, err := next(ctx, call)
+			if err != nil {
+				return nil, err
+			}
+			var logs []map[string]any
+			if err := json.Unmarshal(raw, &logs); err != nil {
+				return nil, err
+			}
+			lie(logs)
+			return json.Marshal(logs)
+		})
+		found := 0
+		err := w.client.TransfersFrom(t.Context(), w.dev.Network.Token, w.treasury.Address(), 0, head, func(chain.Transfer) error { found++; return nil })
+		if name == "none" && (err != nil || found != 2) {
+			t.Errorf("no lie: %d, %v", found, err)
+		}
+		if name != "none" && (!errors.Is(err, chain.ErrInconsistent) || found > 0) {
+			t.Errorf("%s: %d transfers, %v", name, found, err)
+		}
+	}
+}
+
 // logs sends some transactions to the log address, of two senders, among others.
 func (w *world) logs() (sender common.Address, want, ofSender []chain.LogTransaction) {
 	w.Helper()

@@ -35,6 +35,8 @@ type Limits struct {
 	LogRange uint64        // blocks in one eth_getLogs; halved when the node refuses
 	Lookback uint64        // blocks before Query.FromBlock that are searched for a used nonce
 	Pause    time.Duration // between two blocks, when walking them
+
+	MaxAnswer int64 // bytes of one answer; a full block of Base has a few MB
 }
 
 // DefaultLimits suit a public node of Base: at most about half a minute for one
@@ -42,7 +44,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		Timeout: 15 * time.Second, Tries: 4, Backoff: 250 * time.Millisecond, MaxWait: 10 * time.Second,
-		LogRange: 10_000, Lookback: 30 * 43_200,
+		LogRange: 10_000, Lookback: 30 * 43_200, MaxAnswer: 64 << 20,
 	}
 }
 
@@ -71,10 +73,10 @@ func DialWith(ctx context.Context, rpcURL string, expectChainID int64, l Limits)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return nil, errors.New("chain: the RPC URL must be of the form https://host/path")
 	}
-	if l.Timeout <= 0 || l.Tries < 1 || l.LogRange < 1 {
-		return nil, fmt.Errorf("chain: limits need a timeout, tries and a log range: %+v", l)
+	if l.Timeout <= 0 || l.Tries < 1 || l.LogRange < 1 || l.MaxAnswer < 1 {
+		return nil, fmt.Errorf("chain: limits need a timeout, tries, a log range and a longest answer: %+v", l)
 	}
-	client := &http.Client{Transport: newTransport()}
+	client := &http.Client{Transport: newTransport(l.MaxAnswer)}
 	conn, err := rpc.DialOptions(ctx, rpcURL, rpc.WithHTTPClient(client))
 	if err != nil {
 		return nil, fmt.Errorf("chain: dial: %w", redact(err))

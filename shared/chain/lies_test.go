@@ -114,6 +114,26 @@ func TestNodeThatLies(t *testing.T) {
 	}
 }
 
+// In a transaction of two payouts, one must not be shown as the other's.
+func TestNodeThatSwapsTransfers(t *testing.T) {
+	w := newWorld(t, devchain.Options{})
+	mine, other := w.authorization(1), w.authorization(2)
+	mine.Value = 5
+	tx := w.transact(w.dev.Relayer, chain.Multicall3, chain.Aggregate3(w.dev.Network.Token, [][]byte{w.signed(mine), w.signed(other)}))
+	q := w.query(mine) // asks for the value that the other one paid
+	q.Hint = tx
+	if s := w.status(q); s.State != chain.PaidOther || s.Value != 5 {
+		t.Fatalf("got %+v", s)
+	}
+	w.edit("eth_getTransactionReceipt", func(r map[string]any) {
+		logs := r["logs"].([]any)
+		logs[1], logs[3] = logs[3], logs[1]
+	})
+	if s, err := w.client.AuthorizationStatus(t.Context(), q); !errors.Is(err, chain.ErrInconsistent) {
+		t.Errorf("got %+v, %v", s, err)
+	}
+}
+
 // What says that an unused nonce is used has to show where.
 func TestNodeThatCallsItUsed(t *testing.T) {
 	w := newWorld(t, devchain.Options{})

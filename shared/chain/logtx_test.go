@@ -133,6 +133,18 @@ func TestReorgedLogTransaction(t *testing.T) {
 	}
 }
 
+// A plain transaction has no logs: its receipt is told from another's all the same.
+func TestReceiptOfAnother(t *testing.T) {
+	w := newWorld(t, devchain.Options{})
+	raw, mined, _ := w.logTx([]byte("first"), nil)
+	w.broadcast(raw, chain.Accepted)
+	_, never, _ := w.logTx([]byte("second"), nil)
+	w.onMethod("eth_getTransactionReceipt", receiptOf(mined))
+	if m, err := w.client.TxStatus(t.Context(), []common.Hash{never}); !errors.Is(err, chain.ErrInconsistent) {
+		t.Errorf("got %+v, %v", m, err)
+	}
+}
+
 // The node took it and its answer was lost: sending again tells.
 func TestLostAnswer(t *testing.T) {
 	w := newWorld(t, devchain.Options{})

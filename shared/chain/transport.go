@@ -3,7 +3,6 @@ package chain
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -11,14 +10,14 @@ import (
 	"time"
 )
 
-// maxAnswer bounds one answer of a node; a full block of Base has a few MB.
-const maxAnswer = 64 << 20
-
 // transport bounds answers and notes Retry-After, which the RPC client drops.
-type transport struct{ base *http.Transport }
+type transport struct {
+	base      *http.Transport
+	maxAnswer int64
+}
 
-func newTransport() *transport {
-	return &transport{http.DefaultTransport.(*http.Transport).Clone()}
+func newTransport(maxAnswer int64) *transport {
+	return &transport{http.DefaultTransport.(*http.Transport).Clone(), maxAnswer}
 }
 
 // CloseIdleConnections is what http.Client.CloseIdleConnections calls.
@@ -34,7 +33,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 			*asked = time.Duration(seconds) * time.Second
 		}
 	}
-	resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxAnswer}
+	resp.Body = &boundedBody{ReadCloser: resp.Body, left: t.maxAnswer}
 	return resp, nil
 }
 
@@ -45,7 +44,7 @@ func withRetryAfter(ctx context.Context, asked *time.Duration) context.Context {
 	return context.WithValue(ctx, retryAfterKey{}, asked)
 }
 
-var errTooLong = fmt.Errorf("the answer has more than %d MB", maxAnswer>>20)
+var errTooLong = errors.New("the answer is too long")
 
 type boundedBody struct {
 	io.ReadCloser

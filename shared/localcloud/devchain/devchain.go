@@ -127,7 +127,12 @@ func Start(ctx context.Context, o Options) (*Chain, error) {
 func (c *Chain) Stop() error {
 	var err error
 	c.stop.Do(func() {
-		err = c.http.Close()
+		// Calls under way are let finish, but not waited for if they hang.
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		if c.http.Shutdown(ctx) != nil {
+			err = c.http.Close()
+		}
 		c.served.Wait()
 		c.stopMiner()
 		err = errors.Join(err, c.node.stop())

@@ -53,6 +53,9 @@ func (c *Chain) startMiner() {
 func (c *Chain) stopMiner() {
 	close(c.miner.quit)
 	<-c.miner.done
+	// Wait for the block under way, if there is one. No other is begun.
+	c.miner.mu.Lock()
+	defer c.miner.mu.Unlock()
 }
 
 // sent is called when a transaction has entered the pool.
@@ -97,6 +100,11 @@ func (c *Chain) Mine(ctx context.Context, n int) error {
 
 // mineOne waits until a block would not be ahead of the clock, and makes it.
 func (c *Chain) mineOne(ctx context.Context) error {
+	select {
+	case <-c.miner.quit:
+		return errStopped
+	default:
+	}
 	before, err := c.eth.HeaderByNumber(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("devchain: head: %w", err)
