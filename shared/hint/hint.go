@@ -62,7 +62,7 @@ func (h Hint) Encode() []byte {
 func Decode(data []byte) (Hint, error) {
 	var w wire
 	if err := json.Unmarshal(data, &w); err != nil {
-		return Hint{}, fmt.Errorf("%w: data is not a JSON object: %v", ErrMalformed, err)
+		return Hint{}, fmt.Errorf("%w: data is not a JSON object: %w", ErrMalformed, err)
 	}
 	switch {
 	case w.Payout != "" && w.Receipts:
@@ -74,7 +74,7 @@ func Decode(data []byte) (Hint, error) {
 	}
 	id, err := ledger.ParsePayoutID(w.Payout)
 	if err != nil {
-		return Hint{}, fmt.Errorf("%w: %v", ErrMalformed, err)
+		return Hint{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	return Payout(id), nil
 }
@@ -107,12 +107,12 @@ type Delivery struct {
 func DecodePush(body []byte) (Delivery, error) {
 	var p push
 	if err := json.Unmarshal(body, &p); err != nil {
-		return Delivery{}, fmt.Errorf("%w: body is not a push request: %v", ErrMalformed, err)
+		return Delivery{}, fmt.Errorf("%w: body is not a push request: %w", ErrMalformed, err)
 	}
 	d := Delivery{MessageID: p.Message.MessageID, Attempt: p.DeliveryAttempt}
 	data, err := base64.StdEncoding.DecodeString(p.Message.Data)
 	if err != nil {
-		return d, fmt.Errorf("%w: data is not base64: %v", ErrMalformed, err)
+		return d, fmt.Errorf("%w: data is not base64: %w", ErrMalformed, err)
 	}
 	d.Hint, err = Decode(data)
 	return d, err
