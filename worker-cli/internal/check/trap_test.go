@@ -17,8 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/BlockRunAI/worker-network/shared/api"
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/BlockRunAI/worker-network/shared/api"
 )
 
 // trap listens on one port of every address of this machine, and counts.
