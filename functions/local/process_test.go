@@ -100,16 +100,6 @@ func (p *program) ends(t *testing.T, within time.Duration) int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if ok() {
-			return
-		}
-	}
-	t.Fatalf("did not happen within %v: %s", within, what)
-}
-
 // family is the process and all that it has started, and they in turn.
 func family(t *testing.T, pid int) []int {
 	t.Helper()

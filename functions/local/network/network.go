@@ -51,6 +51,7 @@ type Network struct {
 	DB *spannerdb.DB // a connection of its own, for those who look in
 
 	relayer *ecdsa.PrivateKey // of the local chain
+	serving bool              // the functions have been reached and keep what they are configured by
 	log     *slog.Logger
 	stops   []func() error // in reverse order
 	failed  chan error
@@ -69,6 +70,13 @@ type Money struct {
 	LogSender  common.Address
 }
 
+// only is held by the network of this process, for ever once its functions are
+// served: they keep their clients for the life of the process.
+var only sync.Mutex
+
+// ErrStarted means that this process has had its network.
+var ErrStarted = errors.New("network: only one can run in a process")
+
 // Start starts everything. ctx bounds the start alone. After an error nothing
 // is left running.
 func Start(ctx context.Context, o Options) (*Network, error) {
@@ -81,9 +89,16 @@ func Start(ctx context.Context, o Options) (*Network, error) {
 	if o.Notice == nil {
 		o.Notice = func(string) {}
 	}
+	if !only.TryLock() {
+		return nil, ErrStarted
+	}
 	n := &Network{log: o.Log, failed: make(chan error, 4), Tasks: len(o.Tasks)}
 	if err := n.start(ctx, o); err != nil {
-		return nil, errors.Join(err, n.Stop())
+		err = errors.Join(err, n.Stop())
+		if !n.serving {
+			only.Unlock()
+		}
+		return nil, err
 	}
 	return n, nil
 }

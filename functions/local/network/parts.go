@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
@@ -27,6 +26,7 @@ const (
 	project   = "local"
 	topic     = "projects/" + project + "/topics/payouts"
 	spendLogs = "spend-logs"
+	resultLog = "result-log"
 )
 
 // startSpanner starts or finds the emulator, makes a database with the schema
@@ -78,14 +78,14 @@ const spendLog = `{"wallet":"0x00000000000000000000000000000000000051AE","costUs
 func (n *Network) startBucket(ctx context.Context, _ Options, env environment) error {
 	day := time.Now().UTC().Format(time.DateOnly)
 	s, err := bucket.Start(ctx, bucket.Options{
-		Name:    spendLogs,
+		Name: spendLogs, More: []string{resultLog},
 		Objects: map[string][]byte{"llm-calls/" + day + ".jsonl": []byte(spendLog)},
 	})
 	if err != nil {
 		return err
 	}
 	n.onStop(s.Close)
-	env["STORAGE_EMULATOR_HOST"], env["SPEND_LOG_BUCKET"] = s.Addr, spendLogs
+	env["STORAGE_EMULATOR_HOST"], env["SPEND_LOG_BUCKET"], env["RESULT_LOG_BUCKET"] = s.Addr, spendLogs, resultLog
 	return nil
 }
 
@@ -101,21 +101,14 @@ func (n *Network) startQueue(ctx context.Context, o Options, env environment, fu
 	return nil
 }
 
-var served sync.Mutex // locked for ever by the network that serves the functions
-
-// ErrStarted means that this process has had its network.
-var ErrStarted = errors.New("network: only one can run in a process")
-
 // serveFunctions lets the framework serve all functions at /Name. It has no
 // way to stop: once nothing calls the functions any more, its port is all
 // that is left of it, until the process ends.
 func (n *Network) serveFunctions(ctx context.Context, port string) error {
-	if !served.TryLock() {
-		return ErrStarted
-	}
 	if err := setOrUnset("FUNCTION_TARGET", ""); err != nil {
 		return err
 	}
+	n.serving = true
 	ended := make(chan error, 1)
 	go func() { ended <- funcframework.StartHostPort("127.0.0.1", port) }()
 	dial := net.Dialer{Timeout: time.Second}
