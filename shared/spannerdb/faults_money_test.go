@@ -230,6 +230,7 @@ var moneyVerbs = map[string]func(*network, common.Address) attempt{
 func TestMoneyVerbsUnderFaults(t *testing.T) {
 	for name, prepare := range moneyVerbs {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of it is the client's waiting before it tries again
 			n := newNetwork(t)
 			n.addTasks(4, 100)
 			var f fault

@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	modelRuns  = flag.Int("model.runs", 4, "random runs of the database against its model")
+	modelRuns  = flag.Int("model.runs", 3, "random runs of the database against its model")
 	modelSteps = flag.Int("model.steps", 100, "verbs in each run")
 	modelSeed  = flag.Uint64("model.seed", 0, "repeat the one run with this seed")
 )
