@@ -1,8 +1,8 @@
 // Package sweep is the function that Cloud Scheduler calls every minute: what
 // got stuck goes on. It finds payouts whose work is due, whoever failed to
 // publish or to finish them, and publishes a hint for each, and one for the
-// receipts. It changes nothing and holds no key, so any number of sweeps at
-// once are as good as one.
+// receipts. Then it exports accepted results to the result log. It holds no
+// key and changes no books, so any number of sweeps at once are as good as one.
 package sweep
 
 import (
@@ -30,10 +30,16 @@ type Publisher interface {
 	Publish(ctx context.Context, hints ...hint.Hint) error
 }
 
+// Exporter brings accepted results to the result log: ResultLog.
+type Exporter interface {
+	Export(ctx context.Context) (Exported, error)
+}
+
 // Deps are what the function works with.
 type Deps struct {
 	Store     Store
 	Publisher Publisher
+	Exporter  Exporter
 	Now       func() time.Time
 	Limit     int // payouts in one sweep; the next one goes on with the rest
 	Log       *slog.Logger
@@ -46,13 +52,16 @@ type Summary struct {
 	Receipts int64 `json:"receipts"`       // confirmed payouts that wait for a receipt
 	// OldestReceiptSeconds is how long the first of them has waited.
 	OldestReceiptSeconds int64 `json:"oldestReceiptSeconds,omitempty"`
+
+	ResultLog Exported `json:"resultLog"`
 }
 
 // maxBody: Cloud Scheduler sends no body that matters.
 const maxBody = 64 << 10
 
 // New is the function. It answers a POST with 200 and a Summary, or with an
-// error when it could not publish all; the next sweep then finds the rest.
+// error when it could not publish or export all; the next sweep then finds the
+// rest.
 func New(d Deps) http.Handler {
 	return web.Endpoint{Method: http.MethodPost, MaxBody: maxBody, Log: d.Log, Serve: func(r *http.Request) (any, error) {
 		sum, err := d.sweep(r.Context())
@@ -64,7 +73,7 @@ func New(d Deps) http.Handler {
 	}}
 }
 
-// sweep does both halves, even when one of them fails. The hint at receipts is
+// sweep does all its parts, even when one of them fails. The hint at receipts is
 // published each time: log transactions that are on their way have to be
 // looked at, too, when no new receipt is due.
 func (d Deps) sweep(ctx context.Context) (Summary, error) {
@@ -84,5 +93,7 @@ func (d Deps) sweep(ctx context.Context) (Summary, error) {
 	if count > 0 {
 		sum.OldestReceiptSeconds = int64(now.Sub(oldest).Seconds())
 	}
-	return sum, errors.Join(dueErr, publishErr, receiptsErr)
+	var exportErr error
+	sum.ResultLog, exportErr = d.Exporter.Export(ctx)
+	return sum, errors.Join(dueErr, publishErr, receiptsErr, exportErr)
 }

@@ -27,7 +27,14 @@ type store struct {
 	receipts           int64
 	oldest             time.Time
 	failDue, failCount error
+	exported           Exported
+	failExport         error
 }
+
+// exporter is what became of a store's results.
+type exporter struct{ *store }
+
+func (e exporter) Export(context.Context) (Exported, error) { return e.exported, e.failExport }
 
 func (s *store) DuePayouts(_ context.Context, _ time.Time, limit int) ([]ledger.PayoutID, error) {
 	return s.payouts[:min(limit, len(s.payouts))], s.failDue
@@ -68,7 +75,7 @@ func payouts(n int64) []ledger.PayoutID {
 
 func call(t *testing.T, s *store, p *topic) (int, Summary) {
 	t.Helper()
-	h := New(Deps{Store: s, Publisher: p, Now: func() time.Time { return now }, Limit: 5, Log: slog.New(slog.DiscardHandler)})
+	h := New(Deps{Store: s, Publisher: p, Exporter: exporter{s}, Now: func() time.Time { return now }, Limit: 5, Log: slog.New(slog.DiscardHandler)})
 	rec := httptest.NewRecorder()
 	h.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody))
 	var sum Summary
@@ -89,6 +96,7 @@ func TestSweep(t *testing.T) {
 		{"nothing due", store{}, Summary{}},
 		{"some due", store{payouts: payouts(3)}, Summary{Payouts: 3}},
 		{"more than one sweep takes", store{payouts: payouts(9)}, Summary{Payouts: 5, More: true}},
+		{"results exported", store{exported: Exported{Parts: 1, Results: 9, More: true}}, Summary{ResultLog: Exported{Parts: 1, Results: 9, More: true}}},
 		{"receipts due", store{receipts: 7, oldest: now.Add(-90 * time.Second)}, Summary{Receipts: 7, OldestReceiptSeconds: 90}},
 	}
 	for _, tt := range tests {
@@ -135,6 +143,12 @@ func TestSweepFails(t *testing.T) {
 	t.Run("receipts not countable", func(t *testing.T) {
 		p := newTopic()
 		if code, _ := call(t, &store{payouts: payouts(1), failCount: lost}, p); code != http.StatusInternalServerError || len(p.taken) != 2 {
+			t.Errorf("answer %d, published %v; want 500, and both hints", code, p.taken)
+		}
+	})
+	t.Run("results not exported", func(t *testing.T) {
+		p := newTopic()
+		if code, _ := call(t, &store{payouts: payouts(1), failExport: lost}, p); code != http.StatusInternalServerError || len(p.taken) != 2 {
 			t.Errorf("answer %d, published %v; want 500, and both hints", code, p.taken)
 		}
 	})

@@ -132,6 +132,8 @@ type Sweep struct {
 	Database Database
 	Topic    string `env:"PAYOUT_TOPIC"`
 	Limit    int    `env:"SWEEP_LIMIT, default=500"` // payouts in one sweep
+	// ResultLog has no way to be off: results would pile up in the database.
+	ResultLog string `env:"RESULT_LOG_BUCKET"`
 }
 
 // Validate reports values that could not work.
@@ -139,6 +141,7 @@ func (c *Sweep) Validate() error {
 	var p problems
 	c.Database.check(&p)
 	needTopic(&p, c.Topic)
+	p.need(c.ResultLog != "", "RESULT_LOG_BUCKET", "the bucket that accepted results are exported to, without gs://")
 	p.between("SWEEP_LIMIT", c.Limit, 1, 10_000)
 	return p.err()
 }

@@ -29,6 +29,7 @@ var payout = map[string]string{
 	"BASE_RPC_URL": "https://node.example/secret-path", "TREASURY_KEY": "0xdeadbeef", "LOG_SENDER_KEY_FILE": "/run/key",
 	"BLOCKRUN_LOG_ADDRESS": logs, "X402_FACILITATOR_URL": "https://x402.example", "CDP_API_KEY_ID": "id", "CDP_API_KEY_SECRET": "hush-hush",
 	"PAYOUT_MAX_MICROS": "1000000", "PAYOUT_DAILY_MAX_MICROS": "50000000", "PAYOUT_TOPIC": "projects/p/topics/t", "SPEND_LOG_BUCKET": "b",
+	"RESULT_LOG_BUCKET": "r",
 }
 
 // changed is payout with some variables changed; "-" leaves one out.
@@ -138,6 +139,7 @@ func TestRefusals(t *testing.T) {
 		{&ProcessPayout{}, []string{"SPANNER_DATABASE", "-"}, "SPANNER_DATABASE is not set"},
 		{&GetTasks{}, []string{"TASK_SHARDS", "0"}, "TASK_SHARDS is 0"},
 		{&Sweep{}, []string{"PAYOUT_TOPIC", " "}, "PAYOUT_TOPIC is not set"},
+		{&Sweep{}, []string{"RESULT_LOG_BUCKET", "-"}, "RESULT_LOG_BUCKET is not set"},
 	} {
 		err := Load(t.Context(), changed(c.change...), c.target)
 		if err == nil || !strings.Contains(err.Error(), c.want) {

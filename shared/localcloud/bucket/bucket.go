@@ -18,10 +18,11 @@ import (
 type Options struct {
 	Name    string            // of the bucket
 	Objects map[string][]byte // name -> content
+	More    []string          // names of further buckets, which are empty at first
 	Listen  string            // host:port; default 127.0.0.1:0, any free port
 }
 
-// Server is a running Cloud Storage with one bucket.
+// Server is a running Cloud Storage with its buckets.
 type Server struct {
 	Addr string // host:port, for STORAGE_EMULATOR_HOST
 
@@ -30,7 +31,7 @@ type Server struct {
 	done chan error
 }
 
-// Start serves the bucket until Close.
+// Start serves the buckets until Close.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", cmp.Or(o.Listen, "127.0.0.1:0"))
@@ -47,7 +48,9 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		ln.Close()
 		return nil, fmt.Errorf("bucket: starting fake-gcs-server: %w", err)
 	}
-	fake.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: o.Name})
+	for _, name := range append([]string{o.Name}, o.More...) {
+		fake.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: name})
+	}
 	for name, content := range o.Objects {
 		fake.CreateObject(fakestorage.Object{
 			ObjectAttrs: fakestorage.ObjectAttrs{BucketName: o.Name, Name: name},
