@@ -80,6 +80,7 @@ func (f *fleet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // environment starts what the functions need and returns what they are told.
 func environment(t *testing.T, endpoint *httptest.Server) (config.Lookup, network.Money) {
 	t.Helper()
+	database := spannertest.New(t) // first, so that it goes last
 	c, err := devchain.Start(t.Context(), devchain.Options{Instant: true})
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +115,7 @@ func environment(t *testing.T, endpoint *httptest.Server) (config.Lookup, networ
 		Treasury: crypto.PubkeyToAddress(c.Treasury.PublicKey), LogSender: crypto.PubkeyToAddress(c.LogSender.PublicKey),
 	}
 	env := map[string]string{
-		"SPANNER_DATABASE": spannertest.New(t), "PAYOUT_TOPIC": topic, "RESULT_LOG_BUCKET": resultLog, "LOG_LEVEL": "ERROR",
+		"SPANNER_DATABASE": database, "PAYOUT_TOPIC": topic, "RESULT_LOG_BUCKET": resultLog, "LOG_LEVEL": "ERROR",
 		"CHAIN_ID": strconv.FormatInt(m.ChainID, 10), "BASE_RPC_URL": m.RPC, "USDC_ADDRESS": m.Token.Hex(), "TREASURY_ADDRESS": m.Treasury.Hex(),
 		"TREASURY_KEY": hexutil.Encode(crypto.FromECDSA(c.Treasury)), "LOG_SENDER_KEY": hexutil.Encode(crypto.FromECDSA(c.LogSender)),
 		"BLOCKRUN_LOG_ADDRESS": m.LogAddress.Hex(), "X402_FACILITATOR_URL": x402.URL,

@@ -12,6 +12,9 @@ import (
 // so that tests can start it, stop it and kill it.
 const asProgram = "LOCAL_TEST_AS_PROGRAM"
 
+// outside is the environment that the tests were started in; they change it.
+var outside = os.Environ()
+
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))

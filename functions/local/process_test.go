@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,7 +39,7 @@ func start(t *testing.T, wrapper []string, args ...string) *program {
 	}
 	argv := append(append(wrapper, os.Args[0]), args...)
 	p := &program{cmd: exec.Command(argv[0], argv[1:]...), done: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), asProgram+"=1")
+	p.cmd.Env = append(slices.Clone(outside), asProgram+"=1")
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, w, err := os.Pipe()
 	if err != nil {
@@ -256,7 +257,7 @@ func runHere(t *testing.T, args ...string) (code int, out string) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
-	cmd.Env = append(os.Environ(), asProgram+"=1")
+	cmd.Env = append(slices.Clone(outside), asProgram+"=1")
 	var buf bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &buf, &buf
 	_ = cmd.Run()

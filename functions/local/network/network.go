@@ -131,7 +131,9 @@ func (n *Network) start(ctx context.Context, o Options) error {
 	}
 	n.tune(o, env)
 	env.merge(o.Settings)
-	if err := env.export(); err != nil {
+	undo, err := env.export()
+	n.onStop(undo)
+	if err != nil {
 		return err
 	}
 	if err := n.serveFunctions(ctx, port); err != nil {
@@ -205,14 +207,23 @@ func (e environment) merge(more map[string]string) {
 }
 
 // export puts it into the process' environment, where the functions and
-// Google's clients look for it.
-func (e environment) export() error {
+// Google's clients look for it. undo brings back what was there.
+func (e environment) export() (undo func() error, err error) {
+	before := environment{}
+	undo = func() error {
+		var errs []error
+		for k, v := range before {
+			errs = append(errs, setOrUnset(k, v))
+		}
+		return errors.Join(errs...)
+	}
 	for k, v := range e {
+		before[k] = os.Getenv(k)
 		if err := setOrUnset(k, v); err != nil {
-			return fmt.Errorf("setting %s for the functions: %w", k, err)
+			return undo, fmt.Errorf("setting %s for the functions: %w", k, err)
 		}
 	}
-	return nil
+	return undo, nil
 }
 
 func setOrUnset(k, v string) error {

@@ -39,7 +39,9 @@ func (n *Network) startSpanner(ctx context.Context, o Options, env environment) 
 	n.onStop(func() error { e.Stop(); return nil })
 	n.Spanner = e.How
 	// The client that this process opens below reads it, too.
-	if err := setOrUnset(emulator.HostVariable, e.Host); err != nil {
+	undo, err := environment{emulator.HostVariable: e.Host}.export()
+	n.onStop(undo)
+	if err != nil {
 		return err
 	}
 	statements, err := spannerddl.Statements()
