@@ -234,13 +234,10 @@ func TestRefusedByTheToken(t *testing.T) {
 // same value to the same worker, one of another value, and one that fails.
 func TestManyInOneTransaction(t *testing.T) {
 	w := newWorld(t, devchain.Options{})
-	var calls [][]byte
 	twin1, twin2, dear, failing := w.authorization(1), w.authorization(2), w.authorization(3), w.authorization(4)
 	dear.Value = 99_000
 	failing.ValidBefore = 1
-	for _, data := range [][]byte{w.signed(twin1), w.signed(failing), w.signed(dear), w.signed(twin2)} {
-		calls = append(calls, data)
-	}
+	calls := [][]byte{w.signed(twin1), w.signed(failing), w.signed(dear), w.signed(twin2)}
 	tx := w.transact(w.dev.Relayer, chain.Multicall3, chain.Aggregate3(w.dev.Network.Token, calls))
 	for name, c := range map[string]struct {
 		nonce common.Hash

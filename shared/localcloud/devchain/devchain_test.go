@@ -114,7 +114,7 @@ func TestStopLeavesNothing(t *testing.T) {
 	before := runtime.NumGoroutine()
 	run()
 	run()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(20 * time.Second)
 	for runtime.NumGoroutine() > before {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<20)
