@@ -96,15 +96,17 @@ func (v *plainView) show(elapsed time.Duration, rows []row) {
 	}
 }
 
+// table has what matters most on the left: what a narrow terminal cuts off
+// stands on chain, and in the last words of the tour.
 func table(rows []row) []string {
-	lines := []string{fmt.Sprintf("%-9s %-15s %6s  %-9s  %-9s  %-13s  %-13s  %s", "worker", "address", "checks", "earned", "paid", "transfer", "receipt", "")}
+	const form = "%-9s  %6s  %9s  %9s  %-28s  %-15s  %-15s  %s"
+	lines := []string{fmt.Sprintf(form, "worker", "checks", "earned", "paid", "", "transfer", "receipt", "address")}
 	for _, r := range rows {
 		transfer, receipt := "", ""
 		if r.verified() {
 			transfer, receipt = short(r.Transfer), short(r.Receipt)
 		}
-		lines = append(lines, fmt.Sprintf("%-9s %-15s %6d  %9s  %9s  %-13s  %-13s  %s",
-			r.Name, short(r.Address), r.Checks, r.Earned, r.Paid, transfer, receipt, r.stage()))
+		lines = append(lines, fmt.Sprintf(form, r.Name, fmt.Sprint(r.Checks), r.Earned, r.Paid, r.stage(), transfer, receipt, short(r.Address)))
 	}
 	return lines
 }
