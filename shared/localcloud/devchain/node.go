@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
+	"os"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -37,6 +38,8 @@ type gethNode struct {
 func startNode(chainID int64, alloc types.GenesisAlloc) (*gethNode, error) {
 	conf := node.DefaultConfig
 	conf.DataDir = "" // in memory
+	// It keeps no keys; a directory made for them would outlive a process that is killed.
+	conf.KeyStoreDir = os.TempDir()
 	conf.P2P = p2p.Config{NoDiscovery: true}
 	stack, err := node.New(&conf)
 	if err != nil {
