@@ -1,7 +1,9 @@
 package chain
 
 import (
+	"errors"
 	"fmt"
+	"math/big"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
@@ -57,6 +59,40 @@ func Aggregate3(target common.Address, calls [][]byte) []byte {
 	}
 	return calldata("aggregate3((address,bool,bytes)[])",
 		numberWord(32), numberWord(int64(len(items))), join(heads...), join(items...))
+}
+
+// Aggregate3Results reads what Aggregate3 returned: for each of the calls,
+// whether it succeeded. What the calls themselves returned is passed over.
+func Aggregate3Results(out []byte, calls int) ([]bool, error) {
+	bad := errors.New("chain: the answer is not of aggregate3: is MULTICALL3_ADDRESS right?")
+	word := func(at int64) (int64, bool) {
+		if at < 0 || at > int64(len(out))-32 {
+			return 0, false
+		}
+		n := new(big.Int).SetBytes(out[at : at+32])
+		return n.Int64(), n.IsInt64() && n.Int64() <= int64(len(out))
+	}
+	start, ok := word(0)
+	if !ok {
+		return nil, bad
+	}
+	if n, ok := word(start); !ok || n != int64(calls) {
+		return nil, bad
+	}
+	list := start + 32 // what the offsets count from
+	succeeded := make([]bool, calls)
+	for i := range succeeded {
+		offset, ok := word(list + int64(i)*32)
+		if !ok {
+			return nil, bad
+		}
+		flag, ok := word(list + offset)
+		if !ok || flag > 1 {
+			return nil, bad
+		}
+		succeeded[i] = flag == 1
+	}
+	return succeeded, nil
 }
 
 func join(parts ...[]byte) []byte {

@@ -69,6 +69,9 @@ func TestDefaults(t *testing.T) {
 	if pay.AttemptTime != 2*time.Minute || pay.Payouts != (PayoutTimes{}) || pay.Receipts != (ReceiptBatches{Form: "compact"}) || pay.Caps() != (ledger.PayoutCaps{PerPayout: 1_000_000, PerDay: 50_000_000}) {
 		t.Errorf("payout %+v", pay)
 	}
+	if pay.HasRelayer() || common.Address(pay.Multicall) != common.HexToAddress("0xcA11bde05977b3631167028862bE2a173976CA11") {
+		t.Errorf("without RELAYER_KEY there is a second rail (%t), Multicall3 is at %s", pay.HasRelayer(), pay.Multicall)
+	}
 	if pay.Treasury.Hex.Reveal() != "0xdeadbeef" || pay.LogSender != (Key{File: "/run/key"}) || pay.RPC.Reveal() != payout["BASE_RPC_URL"] {
 		t.Error("a key or the node's URL was not taken as it stands")
 	}
@@ -76,6 +79,7 @@ func TestDefaults(t *testing.T) {
 
 func TestOverrides(t *testing.T) {
 	env := changed("LOG_LEVEL", "WARN", "USDC_ADDRESS", token, "CHAIN_ID", "8453", "PAYOUT_SAFE_LAG", "0s", "PAYOUT_RETRY_MIN", "1s",
+		"RELAYER_KEY_FILE", "/run/relayer", "MULTICALL3_ADDRESS", logs,
 		"RECEIPT_FORM", "json", "RECEIPT_BATCH_MIN", "1", "RECEIPT_BATCH_WAIT", "3s", "SPEND_LOG_COST_FIELDS", "usd,price")
 	var pay ProcessPayout
 	if err := Load(t.Context(), env, &pay); err != nil {
@@ -87,6 +91,9 @@ func TestOverrides(t *testing.T) {
 	}
 	if *pay.Payouts.SafeLag != 0 || *pay.Payouts.RetryMin != time.Second || pay.Payouts.RetryMax != nil || *pay.Receipts.Min != 1 || *pay.Receipts.Wait != 3*time.Second || pay.Receipts.Max != nil {
 		t.Errorf("payout %+v", pay)
+	}
+	if !pay.HasRelayer() || pay.Relayer != (Key{File: "/run/relayer"}) || common.Address(pay.Multicall) != common.HexToAddress(logs) {
+		t.Errorf("relayer %+v, Multicall3 at %s", pay.Relayer, pay.Multicall)
 	}
 	var refresh RefreshReputation
 	if err := Load(t.Context(), env, &refresh); err != nil || len(refresh.CostFields) != 2 || refresh.CostFields[1] != "price" {
@@ -118,6 +125,8 @@ func TestRefusals(t *testing.T) {
 		{&ProcessPayout{}, []string{"TREASURY_KEY", "-"}, "TREASURY_KMS_KEY, 0 are set"},
 		{&ProcessPayout{}, []string{"TREASURY_KMS_KEY", "k"}, "TREASURY_KMS_KEY, 2 are set"},
 		{&ProcessPayout{}, []string{"LOG_SENDER_KEY", "0x1"}, "LOG_SENDER_KMS_KEY, 2 are set"},
+		{&ProcessPayout{}, []string{"RELAYER_KEY", "0x1", "RELAYER_KEY_FILE", "/run/key"}, "RELAYER_KMS_KEY, 2 are set"},
+		{&ProcessPayout{}, []string{"MULTICALL3_ADDRESS", "multicall"}, "MULTICALL3_ADDRESS"},
 		{&ProcessPayout{}, []string{"CDP_API_KEY_ID", "-"}, "CDP_API_KEY_ID"},
 		{&ProcessPayout{}, []string{"CDP_API_KEY_SECRET", "-"}, "CDP_API_KEY_SECRET"},
 		{&ProcessPayout{}, []string{"PAYOUT_MAX_MICROS", "-"}, "PAYOUT_MAX_MICROS"},

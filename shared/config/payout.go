@@ -18,11 +18,13 @@ type ProcessPayout struct {
 
 	Treasury  Key `env:", prefix=TREASURY_"`
 	LogSender Key `env:", prefix=LOG_SENDER_"`
+	Relayer   Key `env:", prefix=RELAYER_"` // of the second rail; without it there is none
 
 	LogAddress  Address `env:"BLOCKRUN_LOG_ADDRESS"`
 	Facilitator string  `env:"X402_FACILITATOR_URL"`
 	CDPKeyID    string  `env:"CDP_API_KEY_ID"` // both or neither
 	CDPSecret   Secret  `env:"CDP_API_KEY_SECRET"`
+	Multicall   Address `env:"MULTICALL3_ADDRESS, default=0xcA11bde05977b3631167028862bE2a173976CA11"` // the same on every chain
 
 	// Nothing is signed above these. There is no default: who pays says how much.
 	PayoutMax ledger.Micros `env:"PAYOUT_MAX_MICROS"`
@@ -60,6 +62,9 @@ func (c *ProcessPayout) Caps() ledger.PayoutCaps {
 	return ledger.PayoutCaps{PerPayout: c.PayoutMax, PerDay: c.DailyMax}
 }
 
+// HasRelayer reports whether there is a second rail.
+func (c *ProcessPayout) HasRelayer() bool { return c.Relayer != (Key{}) }
+
 // Validate reports values that could not work, every one of them. What the
 // keys and the chain have to say is checked later.
 func (c *ProcessPayout) Validate() error {
@@ -68,6 +73,9 @@ func (c *ProcessPayout) Validate() error {
 	c.Money.check(&p)
 	c.Treasury.check(&p, "TREASURY_")
 	c.LogSender.check(&p, "LOG_SENDER_")
+	if c.HasRelayer() {
+		c.Relayer.check(&p, "RELAYER_")
+	}
 	c.checkCaps(&p)
 	c.checkFacilitator(&p)
 	p.need(c.RPC != "", "BASE_RPC_URL", "the URL of a node of the chain")
