@@ -40,7 +40,7 @@ const (
 	instances    = 4
 	busyWorkers  = 20
 	busyTasks    = 100
-	roundsOfEach = 6
+	roundsOfEach = 10
 )
 
 // fleet is several instances of each function, each made by itself as in the
@@ -115,7 +115,7 @@ func environment(t *testing.T, endpoint *httptest.Server) (config.Lookup, networ
 		Treasury: crypto.PubkeyToAddress(c.Treasury.PublicKey), LogSender: crypto.PubkeyToAddress(c.LogSender.PublicKey),
 	}
 	env := map[string]string{
-		"SPANNER_DATABASE": database, "PAYOUT_TOPIC": topic, "RESULT_LOG_BUCKET": resultLog, "LOG_LEVEL": "ERROR",
+		"SPANNER_DATABASE": database, "PAYOUT_TOPIC": topic, "RESULT_LOG_BUCKET": resultLog, "LOG_LEVEL": "ERROR", "TASKS_PER_POLL": "3",
 		"CHAIN_ID": strconv.FormatInt(m.ChainID, 10), "BASE_RPC_URL": m.RPC, "USDC_ADDRESS": m.Token.Hex(), "TREASURY_ADDRESS": m.Treasury.Hex(),
 		"TREASURY_KEY": hexutil.Encode(crypto.FromECDSA(c.Treasury)), "LOG_SENDER_KEY": hexutil.Encode(crypto.FromECDSA(c.LogSender)),
 		"BLOCKRUN_LOG_ADDRESS": m.LogAddress.Hex(), "X402_FACILITATOR_URL": x402.URL,

@@ -11,8 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"cloud.google.com/go/storage"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
+	"google.golang.org/api/iterator"
+	"google.golang.org/api/option"
 
 	"github.com/BlockRunAI/worker-network/functions/local/network"
 	"github.com/BlockRunAI/worker-network/shared/api"
@@ -20,6 +23,7 @@ import (
 	"github.com/BlockRunAI/worker-network/shared/chain"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/localcloud/spannertest"
+	"github.com/BlockRunAI/worker-network/shared/resultlog"
 	"github.com/BlockRunAI/worker-network/shared/spannerdb"
 	"github.com/BlockRunAI/worker-network/shared/taskfile"
 )
@@ -33,8 +37,9 @@ func TestNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	warnings := &recorder{}
 	options := network.Options{
-		Tasks: tasks, SweepEvery: time.Second, Log: slog.New(slog.DiscardHandler),
+		Tasks: tasks, SweepEvery: time.Second, Log: slog.New(slog.NewTextHandler(warnings, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Copies:   func(string) int { return 2 }, // at least once, on purpose
 		Settings: map[string]string{"LOG_LEVEL": "ERROR", "PAYOUT_RETRY_MIN": "1s", "PAYOUT_SAFE_POLL": "1s"},
 	}
@@ -56,11 +61,33 @@ func TestNetwork(t *testing.T) {
 	t.Run("bad results", func(t *testing.T) { badResults(t, n) })
 	t.Run("one hundred times the same", func(t *testing.T) { sameResults(t, n) })
 	t.Run("a check is paid and receipted", func(t *testing.T) { paid(t, n) })
+	t.Run("what was accepted is in the result log", func(t *testing.T) { exported(t, n) })
 	select {
 	case err := <-n.Failed():
 		t.Error(err)
 	default:
 	}
+	if said := warnings.String(); said != "" {
+		t.Errorf("the network warns:\n%s", said)
+	}
+}
+
+// recorder keeps what is written to it.
+type recorder struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.buf.Write(p)
+}
+
+func (r *recorder) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.buf.String()
 }
 
 func badRequests(t *testing.T, n *network.Network) {
@@ -201,6 +228,55 @@ func paid(t *testing.T, n *network.Network) {
 	})
 	if err := n.DB.CheckBooks(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// exported waits until the sweep has written every accepted result, once, in a
+// form that proves itself.
+func exported(t *testing.T, n *network.Network) {
+	client, err := storage.NewClient(t.Context(), option.WithEndpoint(n.Storage+"/storage/v1/"), option.WithoutAuthentication(), storage.WithJSONReads())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	books, err := n.DB.Books(t.Context())
+	if err != nil || books.Results == 0 {
+		t.Fatalf("%+v, %v", books, err)
+	}
+	seen := map[string]bool{}
+	eventually(t, 30*time.Second, "all results in the result log", func() bool {
+		clear(seen)
+		for it := client.Bucket("result-log").Objects(t.Context(), nil); ; {
+			o, err := it.Next()
+			if errors.Is(err, iterator.Done) {
+				return int64(len(seen)) == books.Results
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			readPart(t, client, o.Name, seen)
+		}
+	})
+}
+
+func readPart(t *testing.T, client *storage.Client, name string, seen map[string]bool) {
+	t.Helper()
+	r, err := client.Bucket("result-log").Object(name).NewReader(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for line, err := range resultlog.ReadPart(name, r) {
+		if err == nil {
+			err = resultlog.Verify(line)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[line.ResultID] {
+			t.Errorf("%s: result %s stands twice", name, line.ResultID)
+		}
+		seen[line.ResultID] = true
 	}
 }
 

@@ -42,6 +42,7 @@ func screen(out io.Writer, n *network.Network, o screenOptions) {
 	line("USDC", n.Money.Token.Hex(), "")
 	line("Log", n.Money.LogAddress.Hex(), "receipts, sent by "+n.Money.LogSender.Hex())
 	line("Facilitator", n.Facilitator, "")
+	line("Storage", n.Storage, "accepted results: "+n.Storage+"/storage/v1/b/result-log/o")
 	line("Database", n.Spanner, "")
 	line("Tasks", fmt.Sprint(n.Tasks), names(o.tasks))
 	for _, a := range o.funded {

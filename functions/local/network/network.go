@@ -44,6 +44,7 @@ type Network struct {
 	API         string // base of the worker API: http://127.0.0.1:8080/api
 	Facilitator string
 	Spanner     string // one line: which emulator
+	Storage     string // base of Cloud Storage's API
 	Database    string // projects/P/instances/I/databases/D
 	Money       Money
 	Tasks       int

@@ -87,6 +87,7 @@ func (n *Network) startBucket(ctx context.Context, _ Options, env environment) e
 		return err
 	}
 	n.onStop(s.Close)
+	n.Storage = "http://" + s.Addr
 	env["STORAGE_EMULATOR_HOST"], env["SPEND_LOG_BUCKET"], env["RESULT_LOG_BUCKET"] = s.Addr, spendLogs, resultLog
 	return nil
 }
