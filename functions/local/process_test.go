@@ -34,12 +34,18 @@ type program struct {
 // start runs the program, or wrapper with the program as its arguments.
 func start(t *testing.T, wrapper []string, args ...string) *program {
 	t.Helper()
+	return startWith(t, nil, wrapper, args...)
+}
+
+// startWith is start with more environment.
+func startWith(t *testing.T, env, wrapper []string, args ...string) *program {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("needs the Spanner emulator; skipped under -short")
 	}
 	argv := append(append(wrapper, os.Args[0]), args...)
 	p := &program{cmd: exec.Command(argv[0], argv[1:]...), done: make(chan struct{})}
-	p.cmd.Env = append(slices.Clone(outside), asProgram+"=1")
+	p.cmd.Env = append(append(slices.Clone(outside), env...), asProgram+"=1")
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, w, err := os.Pipe()
 	if err != nil {
