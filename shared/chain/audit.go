@@ -24,6 +24,10 @@ type Transfer struct {
 // TransfersFrom yields every transfer from the treasury in blocks from to to,
 // in order. Whoever must not be surprised by a reorganisation asks up to the
 // safe block only.
+//
+// Plain transfers of nothing are left out: anybody can have the token report
+// one in anybody's name (transferFrom needs no allowance for it), and people do,
+// so that victims copy a wrong address from their history.
 func (c *Client) TransfersFrom(ctx context.Context, token, treasury common.Address, from, to uint64, yield func(Transfer) error) error {
 	f := filter{contract: token, events: []common.Hash{topicUsed, topicTransfer, topicCanceled}, first: common.BytesToHash(treasury[:])}
 	return c.logs(ctx, f, from, to, func(logs []*types.Log) error {
@@ -32,19 +36,12 @@ func (c *Client) TransfersFrom(ctx context.Context, token, treasury common.Addre
 			for n < len(logs) && logs[n].TxHash == logs[0].TxHash {
 				n++
 			}
-			all, err := entries(logs[:n], token, treasury)
+			found, err := transfers(logs[:n], token, treasury)
 			if err != nil {
 				return err
 			}
 			logs = logs[n:]
-			for _, e := range all {
-				if e.canceled {
-					continue
-				}
-				t := Transfer{Block: e.log.BlockNumber, Tx: e.log.TxHash, LogIndex: uint64(e.log.Index), To: e.to, Value: e.value}
-				if e.nonce != nil {
-					t.Nonce = *e.nonce
-				}
+			for _, t := range found {
 				if err := yield(t); err != nil {
 					return err
 				}
@@ -54,32 +51,44 @@ func (c *Client) TransfersFrom(ctx context.Context, token, treasury common.Addre
 	})
 }
 
+// TransfersIn are the transfers from the treasury in one transaction, as
+// TransfersFrom yields them; none when it is in no canonical block, or
+// reverted.
+func (c *Client) TransfersIn(ctx context.Context, token, treasury common.Address, tx common.Hash) ([]Transfer, error) {
+	r, err := c.minedReceipt(ctx, tx)
+	if err != nil || r == nil || !r.succeeded() {
+		return nil, err
+	}
+	return transfers(r.Logs, token, treasury)
+}
+
+func transfers(logs []*types.Log, token, treasury common.Address) ([]Transfer, error) {
+	all, err := entries(logs, token, treasury)
+	if err != nil {
+		return nil, err
+	}
+	var out []Transfer
+	for _, e := range all {
+		if e.canceled || e.nonce == nil && e.value == 0 {
+			continue
+		}
+		t := Transfer{Block: e.log.BlockNumber, Tx: e.log.TxHash, LogIndex: uint64(e.log.Index), To: e.to, Value: e.value}
+		if e.nonce != nil {
+			t.Nonce = *e.nonce
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
 // LogTransaction is a transaction to the log address. Anybody can send one.
 type LogTransaction struct {
 	Block    uint64
-	Time     int64 // of the block, unix seconds
+	Index    uint64 // in the block
+	Time     int64  // of the block, unix seconds
 	Tx       common.Hash
 	Sender   common.Address
 	Calldata []byte
-}
-
-// LogTransactions yields every transaction to the log address in blocks from
-// to to, in order. No events tell of them, so it reads every block, whole:
-// some 43,200 a day on Base.
-func (c *Client) LogTransactions(ctx context.Context, logAddress common.Address, from, to uint64, yield func(LogTransaction) error) error {
-	for number := from; number <= to; number++ {
-		b, err := c.fullBlock(ctx, number)
-		if err != nil {
-			return err
-		}
-		if err := b.yield(logAddress, nil, yield); err != nil {
-			return err
-		}
-		if err := sleep(ctx, c.limits.Pause); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // LogTransactionsOf yields the transactions of one sender to the log address in
@@ -139,56 +148,4 @@ func (c *Client) halve(ctx context.Context, r nonceRange, yield func(LogTransact
 		return err
 	}
 	return c.halve(ctx, second, yield)
-}
-
-// fullBlock is a block with its transactions, as far as they are read here.
-type fullBlock struct {
-	block
-	Transactions []struct {
-		Hash  common.Hash     `json:"hash"`
-		From  common.Address  `json:"from"`
-		To    *common.Address `json:"to"`
-		Input hexutil.Bytes   `json:"input"`
-	} `json:"transactions"`
-}
-
-func (c *Client) fullBlock(ctx context.Context, number uint64) (*fullBlock, error) {
-	var b *fullBlock
-	tag := hexutil.EncodeUint64(number)
-	if err := c.call(ctx, &b, "eth_getBlockByNumber", tag, true); err != nil {
-		return nil, err
-	}
-	if b == nil {
-		return nil, fmt.Errorf("chain: the node has no block %d", number)
-	}
-	h, err := b.head(tag)
-	if err != nil {
-		return nil, err
-	}
-	if h.Number != number {
-		return nil, fmt.Errorf("%w: asked for block %d, got %d", ErrInconsistent, number, h.Number)
-	}
-	return b, nil
-}
-
-func (b *fullBlock) countFrom(sender common.Address) (n uint64) {
-	for _, tx := range b.Transactions {
-		if tx.From == sender {
-			n++
-		}
-	}
-	return n
-}
-
-// yield yields the transactions to that address, of any sender or of one.
-func (b *fullBlock) yield(to common.Address, sender *common.Address, yield func(LogTransaction) error) error {
-	for _, tx := range b.Transactions {
-		if tx.To == nil || *tx.To != to || (sender != nil && tx.From != *sender) {
-			continue
-		}
-		if err := yield(LogTransaction{uint64(*b.Number), int64(*b.Timestamp), tx.Hash, tx.From, tx.Input}); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,7 +35,8 @@ type Limits struct {
 
 	LogRange uint64        // blocks in one eth_getLogs; halved when the node refuses
 	Lookback uint64        // blocks before Query.FromBlock that are searched for a used nonce
-	Pause    time.Duration // between two blocks, when walking them
+	Batch    int           // blocks in one request, when walking them; halved when the node refuses
+	Gap      time.Duration // least time between the starts of two requests
 
 	MaxAnswer int64 // bytes of one answer; a full block of Base has a few MB
 }
@@ -44,7 +46,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		Timeout: 15 * time.Second, Tries: 4, Backoff: 250 * time.Millisecond, MaxWait: 10 * time.Second,
-		LogRange: 10_000, Lookback: 30 * 43_200, MaxAnswer: 64 << 20,
+		LogRange: 10_000, Lookback: 30 * 43_200, Batch: 10, MaxAnswer: 64 << 20,
 	}
 }
 
@@ -56,6 +58,9 @@ type Client struct {
 	chainID int64
 	limits  Limits
 	span    atomic.Uint64 // what is left of Limits.LogRange
+	batch   atomic.Int64  // what is left of Limits.Batch
+	turn    turn
+	asked   struct{ requests, calls atomic.Uint64 }
 }
 
 // ErrWrongChain means that the node is of another chain than expected.
@@ -73,8 +78,8 @@ func DialWith(ctx context.Context, rpcURL string, expectChainID int64, l Limits)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return nil, errors.New("chain: the RPC URL must be of the form https://host/path")
 	}
-	if l.Timeout <= 0 || l.Tries < 1 || l.LogRange < 1 || l.MaxAnswer < 1 {
-		return nil, fmt.Errorf("chain: limits need a timeout, tries, a log range and a longest answer: %+v", l)
+	if l.Timeout <= 0 || l.Tries < 1 || l.LogRange < 1 || l.Batch < 1 || l.MaxAnswer < 1 {
+		return nil, fmt.Errorf("chain: limits need a timeout, tries, a log range, a batch and a longest answer: %+v", l)
 	}
 	client := &http.Client{Transport: newTransport(l.MaxAnswer)}
 	conn, err := rpc.DialOptions(ctx, rpcURL, rpc.WithHTTPClient(client))
@@ -83,6 +88,7 @@ func DialWith(ctx context.Context, rpcURL string, expectChainID int64, l Limits)
 	}
 	c := &Client{rpc: conn, http: client, chainID: expectChainID, limits: l}
 	c.span.Store(l.LogRange)
+	c.batch.Store(int64(l.Batch))
 	var id hexutil.Uint64
 	if err := c.call(ctx, &id, "eth_chainId"); err != nil {
 		c.Close()
@@ -104,22 +110,37 @@ func (c *Client) Close() {
 	c.http.CloseIdleConnections()
 }
 
+// Asked is what was asked of the node so far: HTTP requests, and the calls in
+// them, which is what most providers count. Failed ones are counted, too.
+func (c *Client) Asked() (requests, calls uint64) {
+	return c.asked.requests.Load(), c.asked.calls.Load()
+}
+
 // call asks the node, again and ever more slowly if it is busy, behind or out
 // of reach.
 func (c *Client) call(ctx context.Context, result any, method string, args ...any) error {
+	hopeless := func(err error) bool { return method == getLogs && tooWide(err) }
+	return c.persist(ctx, method, 1, hopeless, func(ctx context.Context) error {
+		return c.rpc.CallContext(ctx, result, method, args...)
+	})
+}
+
+// persist makes a request of so many calls until it succeeds, is hopeless, or
+// has had its tries.
+func (c *Client) persist(ctx context.Context, method string, calls int, hopeless func(error) bool, ask func(context.Context) error) error {
 	backoff := c.limits.Backoff
 	for try := 1; ; try++ {
-		asked, err := c.attempt(ctx, result, method, args)
+		wanted, err := c.attempt(ctx, calls, ask)
 		if err == nil {
 			return nil
 		}
 		if ctx.Err() != nil {
 			return fmt.Errorf("chain: %s: %w", method, ctx.Err())
 		}
-		if try >= c.limits.Tries || !transient(err) || (method == getLogs && tooWide(err)) {
+		if try >= c.limits.Tries || !transient(err) || hopeless(err) {
 			return fmt.Errorf("chain: %s: %w", method, redact(err))
 		}
-		wait := max(asked, backoff/2+rand.N(backoff/2+1))
+		wait := max(wanted, backoff/2+rand.N(backoff/2+1))
 		if err := sleep(ctx, min(wait, c.limits.MaxWait)); err != nil {
 			return fmt.Errorf("chain: %s: %w", method, err)
 		}
@@ -127,12 +148,35 @@ func (c *Client) call(ctx context.Context, result any, method string, args ...an
 	}
 }
 
-// attempt is one request; asked is how long the node wants to be left alone.
-func (c *Client) attempt(ctx context.Context, result any, method string, args []any) (asked time.Duration, err error) {
-	ctx, cancel := context.WithTimeout(withRetryAfter(ctx, &asked), c.limits.Timeout)
+// attempt is one request; wanted is how long the node wants to be left alone.
+func (c *Client) attempt(ctx context.Context, calls int, ask func(context.Context) error) (wanted time.Duration, err error) {
+	if err := c.turn.wait(ctx, c.limits.Gap); err != nil {
+		return 0, err
+	}
+	c.asked.requests.Add(1)
+	c.asked.calls.Add(uint64(calls))
+	ctx, cancel := context.WithTimeout(withRetryAfter(ctx, &wanted), c.limits.Timeout)
 	defer cancel()
-	err = c.rpc.CallContext(ctx, result, method, args...)
-	return asked, err
+	err = ask(ctx)
+	return wanted, err
+}
+
+// turn keeps the starts of requests apart.
+type turn struct {
+	mu   sync.Mutex
+	next time.Time
+}
+
+func (t *turn) wait(ctx context.Context, gap time.Duration) error {
+	t.mu.Lock()
+	now := time.Now()
+	begin := now
+	if t.next.After(now) {
+		begin = t.next
+	}
+	t.next = begin.Add(gap)
+	t.mu.Unlock()
+	return sleep(ctx, begin.Sub(now))
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
