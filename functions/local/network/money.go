@@ -68,7 +68,8 @@ func (n *Network) startChain(ctx context.Context, o Options, env environment) er
 	// Whatever keys the environment holds are for other chains.
 	env.merge(map[string]string{
 		"TREASURY_KEY": keyHex(crypto.FromECDSA(c.Treasury)), "TREASURY_KEY_FILE": "", "TREASURY_KMS_KEY": "",
-		"LOG_SENDER_KEY": keyHex(crypto.FromECDSA(c.LogSender)), "LOG_SENDER_KEY_FILE": "",
+		"LOG_SENDER_KEY": keyHex(crypto.FromECDSA(c.LogSender)), "LOG_SENDER_KEY_FILE": "", "LOG_SENDER_KMS_KEY": "",
+		"RELAYER_KEY": "", "RELAYER_KEY_FILE": "", "RELAYER_KMS_KEY": "",
 	})
 	return nil
 }
