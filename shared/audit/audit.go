@@ -9,6 +9,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ import (
 // Chain is read in ranges of blocks, both ends included.
 type Chain interface {
 	LogTransactions(ctx context.Context, logAddress common.Address, from, to uint64, yield func(chain.LogTransaction) error) error
+	LogTransactionsOf(ctx context.Context, sender, logAddress common.Address, from, to uint64, yield func(chain.LogTransaction) error) error
 	TransfersFrom(ctx context.Context, token, treasury common.Address, from, to uint64, yield func(chain.Transfer) error) error
 }
 
@@ -35,13 +37,18 @@ type Scope struct {
 	LogAddress common.Address   // BLOCKRUN_LOG_ADDRESS
 	Senders    []common.Address // whose receipts count: anybody can send calldata to the log address
 
+	// SendersOnly reads only the blocks in which the senders sent something, of a
+	// node that knows old state. It finds every receipt that counts, and none by
+	// strangers. Else every block is read.
+	SendersOnly bool
+
 	// Grace is how many blocks a transfer may be old without a receipt: it is
 	// written after the transfer's block is safe, some minutes later on Base.
 	Grace uint64
 }
 
-// Trail is what was read of the chain so far. The zero value is not usable;
-// New makes one.
+// Trail is what was read of the chain so far: what it keeps grows with the
+// payouts, not with the blocks. The zero value is not usable; New makes one.
 type Trail struct {
 	scope    Scope
 	first    uint64
@@ -49,16 +56,22 @@ type Trail struct {
 	walked   bool
 	receipts []logged
 	moved    []chain.Transfer
-	foreign  []Disagreement // found while reading
+	earlier  []chain.Transfer // before first, of receipts that were read
+	foreign  []Disagreement   // found while reading
+	unlisted int              // receipts by strangers beyond maxForeign
 	strange  int
 }
 
 // logged is one receipt and where it was written.
 type logged struct {
 	receipt.Receipt
-	tx    common.Hash
-	block uint64
+	Tx    common.Hash
+	Block uint64
 }
+
+// maxForeign bounds how many log transactions by strangers are remembered one
+// by one: anybody can send any number of them.
+const maxForeign = 1000
 
 // New begins a trail.
 func New(s Scope) *Trail { return &Trail{scope: s} }
@@ -81,7 +94,7 @@ func (t *Trail) Walk(ctx context.Context, c Chain, from, to uint64) error {
 	if err != nil {
 		return fmt.Errorf("audit: transfers in blocks %d to %d: %w", from, to, err)
 	}
-	if err := c.LogTransactions(ctx, t.scope.LogAddress, from, to, part.read); err != nil {
+	if err := part.readLog(ctx, c, from, to); err != nil {
 		return fmt.Errorf("audit: receipts in blocks %d to %d: %w", from, to, err)
 	}
 	if !t.walked {
@@ -90,13 +103,45 @@ func (t *Trail) Walk(ctx context.Context, c Chain, from, to uint64) error {
 	t.walked, t.next = true, to+1
 	t.receipts = append(t.receipts, part.receipts...)
 	t.moved = append(t.moved, part.moved...)
-	t.foreign = append(t.foreign, part.foreign...)
 	t.strange += part.strange
+	for _, d := range part.foreign {
+		if d.Kind == UnknownSender && len(t.foreign) >= maxForeign {
+			t.unlisted++
+			continue
+		}
+		t.foreign = append(t.foreign, d)
+	}
 	return nil
 }
 
 // Next is the block that the next Walk begins with, or 0 before the first.
 func (t *Trail) Next() uint64 { return t.next }
+
+// readLog reads the transactions to the log address, in the order of the chain.
+func (t *Trail) readLog(ctx context.Context, c Chain, from, to uint64) error {
+	if !t.scope.SendersOnly {
+		return c.LogTransactions(ctx, t.scope.LogAddress, from, to, t.read)
+	}
+	var all []chain.LogTransaction
+	for _, sender := range t.scope.Senders {
+		err := c.LogTransactionsOf(ctx, sender, t.scope.LogAddress, from, to, func(tx chain.LogTransaction) error {
+			all = append(all, tx)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(all, func(a, b chain.LogTransaction) int {
+		return cmp.Or(cmp.Compare(a.Block, b.Block), cmp.Compare(a.Index, b.Index))
+	})
+	for _, tx := range all {
+		if err := t.read(tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // read takes one transaction to the log address.
 func (t *Trail) read(tx chain.LogTransaction) error {
@@ -108,12 +153,10 @@ func (t *Trail) read(tx chain.LogTransaction) error {
 	case err != nil:
 		t.strange++ // no receipt, and nobody we know: it claims nothing
 	case !known:
-		for _, r := range found {
-			t.foreign = append(t.foreign, Disagreement{
-				Kind: UnknownSender, Payout: r.PayoutID, Tx: tx.Tx, Block: tx.Block,
-				Detail: "a receipt by " + tx.Sender.Hex() + ", who is not a known sender; it proves nothing",
-			})
-		}
+		t.foreign = append(t.foreign, Disagreement{
+			Kind: UnknownSender, Payout: found[0].PayoutID, Tx: tx.Tx, Block: tx.Block,
+			Detail: fmt.Sprintf("%d in all by %s, who is not a known sender; they prove nothing", len(found), tx.Sender),
+		})
 	default:
 		for _, r := range found {
 			t.receipts = append(t.receipts, logged{r, tx.Tx, tx.Block})
@@ -123,28 +166,31 @@ func (t *Trail) read(tx chain.LogTransaction) error {
 }
 
 // Report judges what was read.
-func (t *Trail) Report() Report {
-	r := Report{From: t.first, To: t.next - min(t.next, 1), Strange: t.strange, Disagreements: slices.Clone(t.foreign)}
-	byNonce := make(map[common.Hash]chain.Transfer, len(t.moved))
-	for _, m := range t.moved {
-		if m.Nonce != (common.Hash{}) {
-			byNonce[m.Nonce] = m
-		}
+func (t *Trail) Report() Report { return t.ReportWith(nil) }
+
+// ReportWith judges it, and compares every receipt with the result log, unless
+// results is nil.
+func (t *Trail) ReportWith(results *Results) Report {
+	r := Report{From: t.first, To: t.next - min(t.next, 1), Strange: t.strange, Unlisted: t.unlisted, Disagreements: slices.Clone(t.foreign)}
+	byNonce, sums := t.byNonce(), results.sums()
+	if results != nil {
+		r.Log = &LogReport{}
 	}
 	seen := make(map[ledger.PayoutID]logged, len(t.receipts))
 	claimed := make(map[common.Hash]bool, len(t.receipts)) // nonces that a receipt tells of
 	for _, l := range t.receipts {
 		if before, twice := seen[l.PayoutID]; twice {
-			r.disagree(DoubleReceipt, l, "its first receipt is in transaction %s", before.tx)
+			r.disagree(DoubleReceipt, l, "its first receipt is in transaction %s", before.Tx)
 			continue
 		}
 		seen[l.PayoutID] = l
-		nonce := ledger.PayoutNonce(t.scope.ChainID, t.scope.Treasury, l.PayoutID)
+		nonce := t.nonce(l)
 		claimed[nonce] = true
+		recomputed := r.recompute(l, sums)
 		if m, found := byNonce[nonce]; !found {
 			r.disagree(NoTransfer, l, "no transfer from the treasury was authorised for it in these blocks")
-		} else if r.agree(l, m) {
-			r.Payouts = append(r.Payouts, Payout{Receipt: l.Receipt, LogTx: l.tx, LogBlock: l.block, TransferBlock: m.Block})
+		} else if r.agree(l, m) && recomputed {
+			r.Payouts = append(r.Payouts, Payout{Receipt: l.Receipt, LogTx: l.Tx, LogBlock: l.Block, TransferBlock: m.Block})
 		}
 	}
 	for _, m := range t.moved {
@@ -159,8 +205,25 @@ func (t *Trail) Report() Report {
 			})
 		}
 	}
+	r.closeLog(seen, results, sums)
 	r.Workers = totals(r.Payouts)
 	return r
+}
+
+func (t *Trail) nonce(l logged) common.Hash {
+	return ledger.PayoutNonce(t.scope.ChainID, t.scope.Treasury, l.PayoutID)
+}
+
+func (t *Trail) byNonce() map[common.Hash]chain.Transfer {
+	out := make(map[common.Hash]chain.Transfer, len(t.moved)+len(t.earlier))
+	for _, list := range [][]chain.Transfer{t.moved, t.earlier} {
+		for _, m := range list {
+			if m.Nonce != (common.Hash{}) {
+				out[m.Nonce] = m
+			}
+		}
+	}
+	return out
 }
 
 // agree compares a receipt with the transfer of its payout.
@@ -179,7 +242,7 @@ func (r *Report) agree(l logged, m chain.Transfer) bool {
 }
 
 func (r *Report) disagree(k Kind, l logged, format string, args ...any) {
-	r.Disagreements = append(r.Disagreements, Disagreement{Kind: k, Payout: l.PayoutID, Tx: l.tx, Block: l.block, Detail: fmt.Sprintf(format, args...)})
+	r.Disagreements = append(r.Disagreements, Disagreement{Kind: k, Payout: l.PayoutID, Tx: l.Tx, Block: l.Block, Detail: fmt.Sprintf(format, args...)})
 }
 
 func totals(payouts []Payout) []Worker {

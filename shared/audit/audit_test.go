@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -26,11 +27,12 @@ var (
 	}
 )
 
-// fakeChain holds transfers and log transactions; fail fails a reading.
+// fakeChain holds transfers and log transactions; hidden transfers are left
+// out of ranges, and fail fails a reading.
 type fakeChain struct {
-	moved []chain.Transfer
-	logs  []chain.LogTransaction
-	fail  func(reading string) error
+	moved, hidden []chain.Transfer
+	logs          []chain.LogTransaction
+	fail          func(reading string) error
 }
 
 func (f *fakeChain) TransfersFrom(_ context.Context, token, treasury common.Address, from, to uint64, yield func(chain.Transfer) error) error {
@@ -51,7 +53,8 @@ func (f *fakeChain) LogTransactions(_ context.Context, logAddress common.Address
 	if logAddress != scope.LogAddress {
 		return errors.New("asked for another log address")
 	}
-	for _, l := range f.logs {
+	byBlock := func(a, b chain.LogTransaction) int { return cmp.Compare(a.Block, b.Block) }
+	for _, l := range slices.SortedStableFunc(slices.Values(f.logs), byBlock) {
 		if l.Block >= from && l.Block <= to {
 			if err := yield(l); err != nil {
 				return err
@@ -59,6 +62,27 @@ func (f *fakeChain) LogTransactions(_ context.Context, logAddress common.Address
 		}
 	}
 	return f.failure("logs")
+}
+
+func (f *fakeChain) LogTransactionsOf(ctx context.Context, sender, logAddress common.Address, from, to uint64, yield func(chain.LogTransaction) error) error {
+	return f.LogTransactions(ctx, logAddress, from, to, func(l chain.LogTransaction) error {
+		if l.Sender != sender {
+			return nil
+		}
+		return yield(l)
+	})
+}
+
+func (f *fakeChain) TransfersIn(_ context.Context, token, treasury common.Address, tx common.Hash) (found []chain.Transfer, err error) {
+	if token != scope.Token || treasury != scope.Treasury {
+		return nil, errors.New("asked for another token or treasury")
+	}
+	for _, m := range append(f.moved, f.hidden...) {
+		if m.Tx == tx {
+			found = append(found, m)
+		}
+	}
+	return found, f.failure("transaction")
 }
 
 func (f *fakeChain) failure(reading string) error {
@@ -96,7 +120,7 @@ func (f *fakeChain) log(t *testing.T, block uint64, from common.Address, rs ...r
 
 func (f *fakeChain) logRaw(block uint64, from common.Address, calldata []byte) common.Hash {
 	tx := common.BytesToHash([]byte{0x10, byte(block), byte(len(f.logs))})
-	f.logs = append(f.logs, chain.LogTransaction{Block: block, Tx: tx, Sender: from, Calldata: calldata})
+	f.logs = append(f.logs, chain.LogTransaction{Block: block, Index: uint64(len(f.logs)), Tx: tx, Sender: from, Calldata: calldata})
 	return tx
 }
 
@@ -143,10 +167,10 @@ func TestDisagreements(t *testing.T) {
 		}, []Kind{NoTransfer}, 0},
 		{"transfer without receipt", func(_ *testing.T, f *fakeChain, _ receipt.Receipt) { f.pay(5, id(bob, 1), 1) }, []Kind{NoReceipt}, 0},
 		{"plain transfer", func(_ *testing.T, f *fakeChain, _ receipt.Receipt) {
-			f.moved = append(f.moved, chain.Transfer{Block: 5, To: bob, Value: 5})
+			f.moved = append(f.moved, chain.Transfer{Block: 5, Tx: common.Hash{9}, To: bob, Value: 5})
 		}, []Kind{NoReceipt}, 0},
 		{"two plain transfers", func(_ *testing.T, f *fakeChain, _ receipt.Receipt) {
-			f.moved = append(f.moved, chain.Transfer{Block: 5, To: bob, Value: 5}, chain.Transfer{Block: 5, To: bob, Value: 5, LogIndex: 1})
+			f.moved = append(f.moved, chain.Transfer{Block: 5, Tx: common.Hash{9}, To: bob, Value: 5}, chain.Transfer{Block: 5, Tx: common.Hash{9}, To: bob, Value: 5, LogIndex: 1})
 		}, []Kind{NoReceipt, NoReceipt}, 0},
 		{"more received than sent", func(t *testing.T, f *fakeChain, _ receipt.Receipt) {
 			r := f.pay(5, id(bob, 1), 10_000)

@@ -18,7 +18,10 @@ type Report struct {
 	Workers       []Worker         // totals of those, by address
 	Waiting       []chain.Transfer // made too recently to have a receipt
 	Disagreements []Disagreement
+	Unlisted      int // further log transactions of kind UnknownSender, which are not listed
 	Strange       int // transactions to the log address by strangers that claim nothing
+
+	Log *LogReport // nil: no result log was given
 }
 
 // OK reports whether everything agrees.
@@ -43,7 +46,7 @@ type Worker struct {
 // Kind is a way in which the chain can disagree with itself.
 type Kind string
 
-// The kinds of disagreement.
+// The kinds of disagreement on chain.
 const (
 	NoTransfer       Kind = "receipt without transfer"
 	NoReceipt        Kind = "transfer without receipt"
@@ -55,19 +58,37 @@ const (
 	Unreadable       Kind = "unreadable receipt" // by a known sender
 )
 
+// The kinds of disagreement with the result log, and inside it.
+const (
+	BadPart        Kind = "bad part"   // a file is not what its name says
+	BadResult      Kind = "bad result" // a line is unreadable, or contradicts itself or its signature
+	DoubleResult   Kind = "double result"
+	MissingResults Kind = "missing results" // fewer than the receipt says
+	ExtraResults   Kind = "extra results"
+	WrongResults   Kind = "wrong results" // as many, and yet another hash
+	WrongSum       Kind = "wrong sum"     // of the rewards
+)
+
 // Disagreement is one finding.
 type Disagreement struct {
 	Kind   Kind
 	Payout ledger.PayoutID // zero where none is named
-	Tx     common.Hash     // the log transaction, or the transfer for NoReceipt
+	Tx     common.Hash     // the log transaction, or the transfer for NoReceipt; zero for what is wrong inside the result log
 	Block  uint64
+	Part   string // of the result log, where something is wrong inside it
 	Detail string
 }
 
 func (d Disagreement) String() string {
-	what := ""
+	text := string(d.Kind)
 	if d.Payout != (ledger.PayoutID{}) {
-		what = " of payout " + d.Payout.String()
+		text += " of payout " + d.Payout.String()
 	}
-	return fmt.Sprintf("%s%s in transaction %s (block %d): %s", d.Kind, what, d.Tx, d.Block, d.Detail)
+	if d.Part != "" {
+		text += " in " + d.Part
+	}
+	if d.Tx != (common.Hash{}) {
+		text += fmt.Sprintf(" in transaction %s (block %d)", d.Tx, d.Block)
+	}
+	return text + ": " + d.Detail
 }
