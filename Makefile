@@ -3,7 +3,7 @@ GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.14.
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.1
 GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.8.0
 
-.PHONY: demo local test short race lint vuln bench ci
+.PHONY: demo local test short race lint vuln bench costs ci
 
 demo:  ## the whole network once, on this machine, to a verified payout
 	go run ./functions/local demo
@@ -30,6 +30,9 @@ vuln:  ## known vulnerabilities; needs vuln.go.dev
 
 bench: ## the project's figures: name value unit target
 	go run ./functions/local/bench
+
+costs: ## docs/costs.md, from measured gas
+	go run ./functions/local/bench -costs >docs/costs.md
 
 ci:
 	.ci/run

@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -21,8 +22,21 @@ import (
 type figure = gasbench.Figure
 
 func main() {
+	table := flag.Bool("costs", false, "print the table of docs/costs.md instead")
+	var p prices
+	flag.Float64Var(&p.GasGwei, "gas-gwei", 0.005, "price of a unit of gas, for -costs")
+	flag.Float64Var(&p.EtherUSD, "ether-usd", 2800, "price of an ether, for -costs")
+	flag.Float64Var(&p.FacilitatorUSD, "facilitator-usd", 0.001, "the facilitator's fee, for -costs")
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if *table {
+		if err := printCosts(ctx, os.Stdout, p); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	missed, err := run(ctx, os.Stdout, os.Stderr)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -45,10 +59,18 @@ func run(ctx context.Context, out, notes io.Writer) (missed int, err error) {
 		}
 		figures = append(figures, f...)
 	}
-	return print(out, figures)
+	return show(out, figures)
 }
 
-func print(out io.Writer, figures []figure) (missed int, err error) {
+func printCosts(ctx context.Context, out io.Writer, p prices) error {
+	figures, err := gasbench.Measure(ctx)
+	if err != nil {
+		return err
+	}
+	return costs(out, figures, p)
+}
+
+func show(out io.Writer, figures []figure) (missed int, err error) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, f := range figures {
 		target := "-"
