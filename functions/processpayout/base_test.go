@@ -3,6 +3,7 @@ package processpayout
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -170,6 +171,16 @@ func (c contracts) VerifyToken(context.Context, common.Address) (usdc.Domain, er
 
 func (c contracts) HasCode(_ context.Context, a common.Address) (bool, error) { return c.code[a], nil }
 
+// second gives the function a relayer that is as it should be, but for change.
+func second(change func(*Relayer)) func(*Deps, *contracts) {
+	return func(d *Deps, c *contracts) {
+		r := &Relayer{Signer: simKey(3), Multicall: common.Address{0xca}, Policy: DefaultRelayPolicy(), LeaseTTL: time.Minute}
+		c.code[r.Multicall] = true
+		change(r)
+		d.Rails = append(d.Rails, r)
+	}
+}
+
 func TestCheckStart(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -186,6 +197,12 @@ func TestCheckStart(t *testing.T) {
 		{"no cap per payout", func(d *Deps, _ *contracts) { d.Caps.PerPayout = 0 }, "PAYOUT_MAX_MICROS", true},
 		{"no cap per day", func(d *Deps, _ *contracts) { d.Caps.PerDay = 0 }, "PAYOUT_DAILY_MAX_MICROS", true},
 		{"no rail", func(d *Deps, _ *contracts) { d.Rails = nil }, "X402_FACILITATOR_URL", true},
+		{"with a relayer", second(func(*Relayer) {}), "", false},
+		{"treasury is the relayer", func(d *Deps, c *contracts) { second(func(r *Relayer) { r.Signer = d.Signer })(d, c) }, "the treasury and the relayer", true},
+		{"log sender is the relayer", func(d *Deps, c *contracts) { second(func(r *Relayer) { r.Signer = d.Receipts.Signer })(d, c) }, "the log sender and the relayer", true},
+		{"no Multicall3", second(func(r *Relayer) { r.Multicall = common.Address{9} }), "MULTICALL3_ADDRESS", true},
+		{"the relayer's lease is short", second(func(r *Relayer) { r.LeaseTTL = r.Policy.Within }), "does not outlive the relayer", true},
+		{"the relayer's policy", second(func(r *Relayer) { r.Policy.BatchMax = 0 }), "room for a transfer", true},
 		{"short lease", func(d *Deps, _ *contracts) { d.LeaseTTL = d.AttemptTime }, "does not outlive", true},
 		{"policy", func(d *Deps, _ *contracts) { d.Policy.Validity = time.Second }, "MinLeft", true},
 		{"log policy", func(d *Deps, _ *contracts) { d.Receipts.Policy.BatchMax = 0 }, "receipt batch", true},
@@ -194,6 +211,7 @@ func TestCheckStart(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, 1)
+			w.oneRail = true
 			d, c := w.deps(&process{world: w}), contracts{domain: w.chain.domain, code: map[common.Address]bool{}}
 			tt.change(&d, &c)
 			err := d.CheckStart(t.Context(), c)
@@ -204,7 +222,9 @@ func TestCheckStart(t *testing.T) {
 	}
 }
 
-func TestRailOrder(t *testing.T) {
+// The rails take turns with the attempts, and within one each is asked once.
+func TestRails(t *testing.T) {
+	p := DefaultPolicy()
 	for _, tt := range []struct {
 		attempts int64
 		rails    int
@@ -212,16 +232,20 @@ func TestRailOrder(t *testing.T) {
 	}{
 		{0, 1, []int{0}}, {9, 1, []int{0}},
 		{1, 2, []int{0, 1}}, {2, 2, []int{0, 1}}, {3, 2, []int{1, 0}}, {4, 2, []int{1, 0}}, {5, 2, []int{0, 1}},
-		{3, 0, []int{}},
+		{3, 3, []int{1, 2, 0}},
 	} {
-		got := railOrder(tt.attempts, tt.rails)
-		if len(got) != len(tt.want) {
-			t.Fatalf("railOrder(%d, %d) = %v", tt.attempts, tt.rails, got)
+		v := View{Payout: with(ledger.Authorised, time.Hour), Rails: tt.rails}
+		v.Payout.Attempts = tt.attempts
+		var got []int
+		for asked := range tt.rails {
+			got = append(got, p.rail(v))
+			v.Sent = &Sending{Asked: asked + 1, Refused: true}
 		}
-		for i := range got {
-			if got[i] != tt.want[i] {
-				t.Errorf("railOrder(%d, %d) = %v, want %v", tt.attempts, tt.rails, got, tt.want)
-			}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%d rails are asked in the order %v at attempt %d, want %v", tt.rails, got, tt.attempts, tt.want)
+		}
+		if p.otherRail(v) {
+			t.Errorf("after all %d rails there is another", tt.rails)
 		}
 	}
 }

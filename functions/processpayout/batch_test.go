@@ -74,7 +74,7 @@ func sameBatchStep(a, b BatchStep) bool {
 // tenth each time, the data and the nonce stay, and in the end one is mined.
 func TestStuckLogTransactionIsReplaced(t *testing.T) {
 	w := newWorld(t, 1)
-	w.chain.noLogs = true
+	w.chain.stuck[w.keys.log.Address()] = true
 	id := w.open(simWorker(1))
 	var last *big.Int
 	rises := 0
@@ -99,7 +99,7 @@ func TestStuckLogTransactionIsReplaced(t *testing.T) {
 	if p := w.store.payouts[id]; p.State != ledger.Confirmed {
 		t.Errorf("without a receipt the payout is %s", p.State)
 	}
-	w.chain.noLogs = false
+	w.chain.stuck = nil
 	w.quiet(40)
 }
 
@@ -145,7 +145,7 @@ func TestForeignTransactionTakesTheNonce(t *testing.T) {
 	for _, sent := range []bool{false, true} {
 		w := newWorld(t, 1)
 		w.logPolicy.ReassignAfter = 10 * time.Minute
-		w.chain.noLogs = true
+		w.chain.stuck[w.keys.log.Address()] = true
 		id := w.open(simWorker(1))
 		if !sent {
 			w.fault = func(name string) fault {
@@ -166,7 +166,7 @@ func TestForeignTransactionTakesTheNonce(t *testing.T) {
 		if said, err := w.chain.broadcast(raw); err != nil || said != chain.Accepted {
 			t.Fatalf("the foreign transaction: %s, %v", said, err)
 		}
-		w.chain.noLogs = false
+		w.chain.stuck = nil
 		w.chain.tick(w.now)
 		w.fault = func(string) fault { return healthy }
 		taken := w.now

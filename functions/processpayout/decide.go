@@ -95,10 +95,16 @@ func (p Policy) unpaid(v View) Step {
 		return p.allowed(v, Authorise{})
 	case v.Sent != nil:
 		return p.sent(v)
-	case time.Unix(pay.ValidBefore, 0).Sub(v.Now) < p.MinLeft:
+	}
+	return p.send(v)
+}
+
+// send: what is stored can be executed, and has not been.
+func (p Policy) send(v View) Step {
+	if time.Unix(v.Payout.ValidBefore, 0).Sub(v.Now) < p.MinLeft {
 		return p.awaitExpiry(v)
 	}
-	return Send{}
+	return Send{Rail: p.rail(v)}
 }
 
 // expiredUnused is rule 5: USDC executes an authorization only in a block whose
@@ -158,7 +164,8 @@ func (p Policy) allowed(v View, do Step) Step {
 	return do
 }
 
-// sent: it was given to the rails just now, and the chain does not show it.
+// sent: it was given to a rail just now, and the chain does not show it. What one
+// rail surely did not send, another may, if the token has nothing against it.
 func (p Policy) sent(v View) Step {
 	if !v.Sent.Refused {
 		return p.wait(v, reasonSent, p.retryAt(v))
@@ -169,6 +176,9 @@ func (p Policy) sent(v View) Step {
 	reason := obstacleReasons[*v.Obstacle]
 	switch *v.Obstacle {
 	case NoObstacle:
+		if p.otherRail(v) {
+			return p.send(v)
+		}
 		reason = fmt.Sprintf(reasonRefused, plainCode(v.Sent.Reason))
 	case RecipientBlocked:
 		// It fails once the authorization is dead; sending it again is of no use,

@@ -53,9 +53,10 @@ func obstacle(o Obstacle) *Obstacle { return &o }
 
 var (
 	rightResults = &Results{Count: 100, Sum: 10_000, Hash: goodHash}
-	refused      = &Sending{Refused: true, Reason: "insufficient_funds"}
-	unclear      = &Sending{Reason: "timeout"}
-	claimed      = &Sending{Tx: tx1}
+	refused      = &Sending{Asked: 1, Refused: true, Reason: "insufficient_funds"}
+	unreachable  = &Sending{Asked: 1, Refused: true, Unreached: true, Reason: "facilitator_unreachable"}
+	unclear      = &Sending{Asked: 1, Reason: "timeout"}
+	claimed      = &Sending{Asked: 1, Tx: tx1}
 )
 
 // record is a wait, whose time and reason are checked apart.
@@ -66,6 +67,8 @@ func TestDecide(t *testing.T) {
 	none := obstacle(NoObstacle)
 	const hour, past = time.Hour, -10 * time.Minute // past: the safe block is later
 	other := func(v View, f Foreign) View { v.Foreign = f; return v }
+	two := func(v View, attempts int64) View { v.Rails, v.Payout.Attempts = 2, attempts; return v }
+	again := func(s Sending) *Sending { s.Asked++; return &s }
 	tests := []struct {
 		name   string
 		view   View
@@ -129,6 +132,20 @@ func TestDecide(t *testing.T) {
 		{"refused after it may have been sent", View{Payout: with(ledger.Unknown, hour), Chain: fresh, Sent: refused, Obstacle: none}, record(ledger.Unknown), "insufficient_funds"},
 		{"refused, blocked: not dead, so it waits", View{Payout: with(ledger.Authorised, hour), Chain: fresh, Sent: refused, Obstacle: obstacle(RecipientBlocked)}, record(ledger.Authorised), "blocked"},
 		{"refused, paused", View{Payout: with(ledger.Unknown, hour), Chain: fresh, Sent: refused, Obstacle: obstacle(TokenPaused)}, record(ledger.Unknown), "paused"},
+
+		{"two rails", two(View{Payout: with(ledger.Authorised, hour), Chain: fresh}, 1), Send{Rail: 0}, ""},
+		{"two rails, the first unclear twice", two(View{Payout: with(ledger.Unknown, hour), Chain: fresh}, 3), Send{Rail: 1}, ""},
+		{"two rails, both unclear twice", two(View{Payout: with(ledger.Unknown, hour), Chain: fresh}, 5), Send{Rail: 0}, ""},
+		{"two rails, unclear: the other may pay twice the gas", two(View{Payout: with(ledger.Authorised, hour), Chain: fresh, Sent: unclear}, 1), record(ledger.Unknown), "waiting for Base"},
+		{"two rails, refused: is there an obstacle?", two(View{Payout: with(ledger.Authorised, hour), Chain: fresh, Sent: refused}, 1), Inspect{}, ""},
+		{"two rails, refused for nothing", two(View{Payout: with(ledger.Authorised, hour), Chain: fresh, Sent: refused, Obstacle: none}, 1), Send{Rail: 1}, ""},
+		{"two rails, refused by the second, which was first", two(View{Payout: with(ledger.Unknown, hour), Chain: fresh, Sent: refused, Obstacle: none}, 3), Send{Rail: 0}, ""},
+		{"two rails, refused by both", two(View{Payout: with(ledger.Authorised, hour), Chain: fresh, Sent: again(*refused), Obstacle: none}, 1), record(ledger.Authorised), "insufficient_funds"},
+		{"two rails, refused with reason", two(View{Payout: with(ledger.Authorised, hour), Chain: fresh, Sent: refused, Obstacle: obstacle(TreasuryShort)}, 1), record(ledger.Authorised), "refilled"},
+		{"two rails, refused, then unclear", two(View{Payout: with(ledger.Authorised, hour), Chain: fresh, Sent: again(*unclear), Obstacle: none}, 1), record(ledger.Unknown), "waiting for Base"},
+		{"two rails, the first not reached once", two(View{Payout: with(ledger.Authorised, hour), Chain: fresh, Sent: unreachable, Obstacle: none}, 1), record(ledger.Authorised), "unreachable"},
+		{"two rails, the first not reached twice", two(View{Payout: with(ledger.Authorised, hour), Chain: fresh, Sent: unreachable, Obstacle: none}, 2), Send{Rail: 1}, ""},
+		{"two rails, refused by the first, runs out before the second", two(View{Payout: with(ledger.Authorised, 30*time.Second), Chain: fresh, Sent: refused, Obstacle: none}, 1), record(ledger.Authorised), "runs out"},
 
 		{"too late to send", View{Payout: with(ledger.Authorised, 30*time.Second), Chain: fresh}, record(ledger.Authorised), "runs out"},
 		{"expired, the safe block is before that", View{Payout: with(ledger.Unknown, -time.Minute), Chain: fresh}, record(ledger.Unknown), "runs out"},
@@ -206,8 +223,11 @@ func TestDecideKeepsTheRules(t *testing.T) {
 				t.Fatalf("seed %d: %#v against rule 5: %+v", seed, s, v)
 			}
 		case Send:
-			if v.Chain == nil || v.Chain.Use != Unused || v.Sent != nil || len(v.Payout.Signature) == 0 || before == ledger.Pending {
-				t.Fatalf("seed %d: sent blindly, twice or unsigned: %+v", seed, v)
+			if v.Chain == nil || v.Chain.Use != Unused || len(v.Payout.Signature) == 0 || before == ledger.Pending {
+				t.Fatalf("seed %d: sent blindly or unsigned: %+v", seed, v)
+			}
+			if v.Sent != nil && (!v.Sent.Refused || v.Sent.Asked >= v.Rails || v.Obstacle == nil || *v.Obstacle != NoObstacle) || s.Rail < 0 || s.Rail >= v.Rails {
+				t.Fatalf("seed %d: sent again without a refusal, against an obstacle or by no rail: %#v, %+v", seed, s, v)
 			}
 		case Record:
 			p := v.Payout
@@ -235,7 +255,7 @@ func randomView(rng *rand.Rand) View {
 	if pay.State == ledger.Pending && rng.IntN(2) == 0 {
 		pay = openPayout([]common.Address{worker, worker, {}, token, treasury}[rng.IntN(5)])
 	}
-	v := View{Payout: pay, Now: t0, Foreign: Foreign(max(0, rng.IntN(8)-5))}
+	v := View{Payout: pay, Now: t0, Foreign: Foreign(max(0, rng.IntN(8)-5)), Rails: 1 + rng.IntN(3)}
 	if rng.IntN(8) > 0 {
 		v.Chain = &Authorization{Use: Use(rng.IntN(4)), Safe: rng.IntN(2) == 0, Tx: tx1, Block: 5}
 		if v.Chain.Use == Unused {
@@ -249,7 +269,12 @@ func randomView(rng *rand.Rand) View {
 		v.Obstacle = obstacle(Obstacle(rng.IntN(5)))
 	}
 	if pay.State != ledger.Pending {
-		v.Sent = []*Sending{nil, refused, unclear, claimed}[rng.IntN(4)]
+		v.Sent = []*Sending{nil, refused, unreachable, unclear, claimed}[rng.IntN(5)]
+		if v.Sent != nil {
+			sent := *v.Sent
+			sent.Asked = 1 + rng.IntN(v.Rails)
+			v.Sent = &sent
+		}
 	}
 	v.Capped = []error{nil, nil, ledger.ErrDailyCap, ledger.ErrPayoutCap}[rng.IntN(4)]
 	return v

@@ -30,7 +30,7 @@ func (h handler) pay(ctx context.Context, id ledger.PayoutID) (outcome string, e
 		return "", err
 	}
 	defer h.release(ctx, id, owner)
-	a := &attempt{handler: h, id: id, view: View{Payout: p, Foreign: h.foreign(p)}}
+	a := &attempt{handler: h, id: id, view: View{Payout: p, Foreign: h.foreign(p), Rails: len(h.Rails)}}
 	if a.view.Foreign != ForeignChain {
 		a.look(ctx, common.Hash{})
 	}
@@ -57,7 +57,7 @@ func (a *attempt) do(ctx context.Context, step Step) (outcome string, err error)
 	case Authorise:
 		return "", a.authorise(ctx, s)
 	case Send:
-		a.send(ctx)
+		a.send(ctx, a.Rails[s.Rail])
 		a.look(ctx, a.view.Sent.Tx)
 		return "", nil
 	case Confirm:

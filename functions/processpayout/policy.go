@@ -24,6 +24,10 @@ type Policy struct {
 	// RetryMin is the wait after the first attempt; it doubles with each further
 	// one up to RetryMax.
 	RetryMin, RetryMax time.Duration
+	// RailTries is how many attempts a rail has that cannot be reached or gives
+	// no clear answer, before another one is asked first. One that refuses is
+	// followed by the next at once.
+	RailTries int64
 	// PersonWait is the wait for what only a person or a new day can change.
 	PersonWait time.Duration
 }
@@ -34,7 +38,7 @@ func DefaultPolicy() Policy {
 		Validity: time.Hour, MinLeft: time.Minute,
 		SafeLag: 2 * time.Minute, SafePoll: 45 * time.Second,
 		RetryMin: 10 * time.Second, RetryMax: 10 * time.Minute,
-		PersonWait: time.Hour,
+		RailTries: 2, PersonWait: time.Hour,
 	}
 }
 
@@ -43,10 +47,31 @@ func (p Policy) Validate() error {
 	switch {
 	case p.RetryMin <= 0 || p.RetryMax < p.RetryMin || p.SafePoll <= 0 || p.PersonWait <= 0 || p.SafeLag < 0:
 		return errors.New("processpayout: all waits must be positive, and RetryMax at least RetryMin")
+	case p.RailTries < 1:
+		return errors.New("processpayout: a rail needs at least one try")
 	case p.MinLeft < time.Second || p.Validity < 2*p.MinLeft:
 		return errors.New("processpayout: an authorization must be valid for at least twice MinLeft, and MinLeft be at least a second")
 	}
 	return nil
+}
+
+// rail is which rail to ask next. The first is preferred; when a payout needs
+// many attempts they take turns, since one that is down, but does not refuse,
+// must not keep the others from being asked. Within an attempt, those that
+// refuse are followed by the others.
+func (p Policy) rail(v View) int {
+	turn := int(max(v.Payout.Attempts-1, 0) / p.RailTries)
+	if v.Sent != nil {
+		turn += v.Sent.Asked
+	}
+	return turn % max(v.Rails, 1)
+}
+
+// otherRail reports whether a refusal is worth asking another rail for, now.
+// One that could not be reached has more tries first: calls of a rail that
+// works are cheaper than a second rail.
+func (p Policy) otherRail(v View) bool {
+	return v.Sent.Asked < v.Rails && (!v.Sent.Unreached || v.Payout.Attempts >= p.RailTries)
 }
 
 // backoff doubles with each attempt, give or take a fifth. The jitter follows

@@ -47,12 +47,44 @@ func (d Deps) CheckStart(ctx context.Context, c Contracts) error {
 	if found != d.Domain {
 		return fmt.Errorf("%w: the token at %s signs under %+v, and %+v is expected; check USDC_ADDRESS and CHAIN_ID", ErrUnsafe, d.Domain.Contract, found, d.Domain)
 	}
+	if err := d.checkRelayer(ctx, c); err != nil {
+		return err
+	}
 	code, err := c.HasCode(ctx, treasury)
 	if err != nil {
 		return err
 	}
 	if code {
 		return fmt.Errorf("%w: the treasury %s has code (a contract, or an EIP-7702 delegation), and USDC would refuse its signatures; take the delegation back or use another treasury", ErrUnsafe, treasury)
+	}
+	return nil
+}
+
+// checkRelayer looks at the second rail, if there is one.
+func (d Deps) checkRelayer(ctx context.Context, c Contracts) error {
+	for _, rail := range d.Rails {
+		r, ok := rail.(*Relayer)
+		if !ok {
+			continue
+		}
+		switch relayer := r.Signer.Address(); {
+		case relayer == d.Signer.Address():
+			return fmt.Errorf("%w: the treasury and the relayer are both %s; give the relayer a key of its own", ErrUnsafe, relayer)
+		case relayer == d.Receipts.Signer.Address():
+			return fmt.Errorf("%w: the log sender and the relayer are both %s, and would take each other's account nonces; give the relayer a key of its own", ErrUnsafe, relayer)
+		case r.LeaseTTL <= r.Policy.Within:
+			return fmt.Errorf("%w: a lease of %v does not outlive the relayer's %v", ErrUnsafe, r.LeaseTTL, r.Policy.Within)
+		}
+		if err := r.Policy.Validate(); err != nil {
+			return fmt.Errorf("%w: %w", ErrUnsafe, err)
+		}
+		code, err := c.HasCode(ctx, r.Multicall)
+		if err != nil {
+			return err
+		}
+		if !code {
+			return fmt.Errorf("%w: there is no contract at %s; set MULTICALL3_ADDRESS to where Multicall3 stands on this chain, or unset RELAYER_KEY", ErrUnsafe, r.Multicall)
+		}
 	}
 	return nil
 }

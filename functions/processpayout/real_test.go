@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/crypto"
 
 	"github.com/BlockRunAI/worker-network/functions/processpayout"
 	"github.com/BlockRunAI/worker-network/shared/api"
@@ -313,4 +314,50 @@ func TestRealPartsManyInstancesAtOnce(t *testing.T) {
 	n.settle()
 	n.chain.Intercept(nil)
 	n.verify(payouts)
+}
+
+// On real parts, with a facilitator that is down: the operator's own relayer
+// pays, some alone and some together, from stored authorizations; and when the
+// facilitator wakes up it pays nothing again.
+func TestRealPartsSecondRail(t *testing.T) {
+	n := newNetwork(t)
+	key, err := crypto.GenerateKey()
+	n.must(err)
+	relayer := signer.FromKey(key)
+	n.must(n.chain.GiveETH(t.Context(), relayer.Address(), big.NewInt(1e18)))
+	n.deps.Rails = append(n.deps.Rails, newRelayer(n.node, n.db, n.db, relayer))
+	n.must(n.deps.CheckStart(t.Context(), n.node))
+	n.fault = func(facilitator.Call) facilitator.Fault { return facilitator.Down }
+	var payouts []ledger.PayoutID
+	for i := range 8 {
+		payouts = append(payouts, n.open(i, common.BigToAddress(big.NewInt(int64(0xd0000+i)))))
+	}
+	var all sync.WaitGroup
+	for range 2 {
+		all.Go(func() {
+			for _, id := range payouts {
+				n.push(hint.Payout(id))
+			}
+		})
+	}
+	all.Wait()
+	n.settle()
+	n.verify(payouts)
+	_, sent, err := n.node.AccountNonces(t.Context(), relayer.Address())
+	n.must(err)
+	if sent == 0 || sent > uint64(len(payouts)) {
+		t.Errorf("%d payouts in %d transactions of the relayer", len(payouts), sent)
+	}
+	t.Logf("%d payouts in %d transactions of the relayer", len(payouts), sent)
+
+	n.fault = nil
+	last := n.open(8, common.BigToAddress(big.NewInt(0xd0100)))
+	for _, id := range payouts {
+		n.push(hint.Payout(id))
+	}
+	n.settle()
+	n.verify(append(payouts, last))
+	if _, after, err := n.node.AccountNonces(t.Context(), relayer.Address()); err != nil || after != sent {
+		t.Errorf("the relayer's %d transactions became %d, %v", sent, after, err)
+	}
 }

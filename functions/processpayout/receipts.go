@@ -96,21 +96,14 @@ func (r *Receipts) AfterConfirm(ctx context.Context) {
 // are due. Only one instance at a time does so, since two that chose fees for
 // the same account nonce would outbid each other; nothing else depends on it.
 func (r *Receipts) Run(ctx context.Context) (outcome string, err error) {
-	owner, name := r.NewID(), "receipts/"+ledger.CanonicalAddress(r.Signer.Address())
-	err = r.Leases.TakeLease(ctx, name, owner, r.Now(), r.LeaseTTL)
+	release, err := hold(ctx, r.Leases, "receipts/"+ledger.CanonicalAddress(r.Signer.Address()), r.NewID(), r.Now(), r.LeaseTTL, r.Log)
 	if errors.Is(err, ledger.ErrLeased) {
 		return "another instance is at it", nil
 	}
 	if err != nil {
 		return "", err
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		if err := r.Leases.ReleaseLease(ctx, name, owner); err != nil {
-			r.Log.WarnContext(ctx, "lease not given back", slog.String("lease", name), slog.Any("error", err))
-		}
-	}()
+	defer release()
 	pass := &pass{Receipts: r}
 	err = pass.run(ctx)
 	return pass.String(), err

@@ -3,7 +3,6 @@ package processpayout
 import (
 	"cmp"
 	"encoding/binary"
-	"math/big"
 	"slices"
 	"time"
 
@@ -33,33 +32,42 @@ type simChain struct {
 	balance ledger.Micros // of the treasury at genesis and by deposits
 	blocked map[common.Address]bool
 	paused  bool
-	noLogs  bool // no log transaction ever gets from the mempool into a block
+	empty   bool                    // the treasury's money is elsewhere
+	stuck   map[common.Address]bool // nothing of these accounts gets from the mempool into a block
 }
 
 type simBlock struct {
 	time int64
-	txs  []simTx // those that had an effect
+	txs  []simTx
 }
 
-// simTx is one of: a transfer, a cancellation, a transaction of the log sender.
+// simTx is a transaction: of an account that is simulated with its nonce (the
+// log sender's, the relayer's), or of somebody else.
 type simTx struct {
 	hash   common.Hash
-	pay    *x402.Payment
-	cancel *common.Hash
-	log    *types.Transaction
+	wants  []x402.Payment // the transfers that it tries to make
+	cancel *common.Hash   // a nonce that it cancels
+
+	account *types.Transaction // of a simulated account
+	from    common.Address
+
+	made     []x402.Payment // in a block: the transfers that it made
+	reverted bool
 }
 
 func newSimChain(domain usdc.Domain, treasury, logSender common.Address, genesis time.Time) *simChain {
 	return &simChain{
 		domain: domain, treasury: treasury, logSender: logSender, safeDepth: 3, balance: 1_000_000_000,
-		blocked: map[common.Address]bool{}, blocks: []simBlock{{time: genesis.Unix()}},
+		blocked: map[common.Address]bool{}, stuck: map[common.Address]bool{}, blocks: []simBlock{{time: genesis.Unix()}},
 	}
 }
 
+func (c *simChain) head() int { return len(c.blocks) - 1 }
+
 // submit puts a transaction into the mempool.
 func (c *simChain) submit(tx simTx) common.Hash {
-	if tx.log != nil {
-		tx.hash = tx.log.Hash()
+	if tx.account != nil {
+		tx.hash = tx.account.Hash()
 	} else {
 		c.count++
 		var n [8]byte
@@ -71,51 +79,76 @@ func (c *simChain) submit(tx simTx) common.Hash {
 }
 
 // tick makes a block at that time of all that can be executed. What cannot is
-// reverted and gone, but for log transactions that wait for a lower nonce.
+// gone, but for what waits for a lower account nonce.
 func (c *simChain) tick(now time.Time) {
-	block := simBlock{time: max(now.Unix(), c.blocks[len(c.blocks)-1].time+1)}
-	// Of log transactions with one account nonce the highest fee wins.
-	logs := slices.DeleteFunc(slices.Clone(c.mempool), func(tx simTx) bool { return tx.log == nil })
-	slices.SortStableFunc(logs, func(a, b simTx) int {
-		return cmp.Or(cmp.Compare(a.log.Nonce(), b.log.Nonce()), b.log.GasFeeCap().Cmp(a.log.GasFeeCap()))
+	// Of transactions with one account nonce the highest fee wins.
+	slices.SortStableFunc(c.mempool, func(a, b simTx) int {
+		if a.account == nil || b.account == nil {
+			return cmp.Compare(boolInt(a.account != nil), boolInt(b.account != nil))
+		}
+		return cmp.Or(a.from.Cmp(b.from), cmp.Compare(a.account.Nonce(), b.account.Nonce()), b.account.GasFeeCap().Cmp(a.account.GasFeeCap()))
 	})
-	pool := append(slices.DeleteFunc(c.mempool, func(tx simTx) bool { return tx.log != nil }), logs...)
-	c.blocks = append(c.blocks, block)
-	last := &c.blocks[len(c.blocks)-1]
-	var later []simTx
+	pool := c.mempool
+	c.mempool = nil
+	c.blocks = append(c.blocks, simBlock{time: max(now.Unix(), c.blocks[c.head()].time+1)})
 	for _, tx := range pool {
+		nonce := c.accountNonce(tx.from, c.head())
 		switch {
-		case tx.log != nil && c.noLogs:
-		case tx.log != nil && tx.log.Nonce() > c.accountNonce(len(c.blocks)-1):
-			later = append(later, tx)
-		case c.executes(tx, block.time):
-			last.txs = append(last.txs, tx)
+		case tx.account != nil && c.stuck[tx.from]:
+			c.mempool = append(c.mempool, tx)
+		case tx.account != nil && tx.account.Nonce() > nonce:
+			c.mempool = append(c.mempool, tx)
+		case tx.account != nil && tx.account.Nonce() < nonce:
+		default:
+			c.include(tx)
 		}
 	}
-	c.mempool = later
-	c.safe = max(c.safe, len(c.blocks)-1-c.safeDepth)
+	c.safe = max(c.safe, c.head()-c.safeDepth)
 }
 
-func (c *simChain) executes(tx simTx, at int64) bool {
-	head := len(c.blocks) - 1
-	switch {
-	case tx.log != nil:
-		return tx.log.Nonce() == c.accountNonce(head)
-	case tx.cancel != nil:
-		_, _, used := c.find(*tx.cancel, head)
-		return !used
+func boolInt(b bool) int {
+	if b {
+		return 1
 	}
-	a := tx.pay.Authorization
-	_, _, used := c.find(a.Nonce, head)
-	return !used && tx.pay.Domain == c.domain && tx.pay.Check() == nil && at < a.ValidBefore && at > a.ValidAfter &&
-		!c.paused && !c.blocked[a.To] && !c.blocked[a.From] && c.held(head) >= a.Value
+	return 0
+}
+
+// include executes a transaction in the newest block.
+func (c *simChain) include(tx simTx) {
+	last := &c.blocks[c.head()]
+	tx.made, tx.reverted = nil, len(tx.wants) == 1
+	// It is in the block while it executes, so that what it has made counts.
+	last.txs = append(last.txs, tx)
+	in := &last.txs[len(last.txs)-1]
+	for _, pay := range tx.wants {
+		if c.executes(pay, last.time) {
+			in.made, in.reverted = append(in.made, pay), false
+		}
+	}
+	if tx.cancel != nil {
+		in.cancel = nil
+		if _, _, used := c.find(*tx.cancel, c.head()); !used {
+			in.cancel = tx.cancel
+		}
+	}
+	if tx.account == nil && len(in.made) == 0 && in.cancel == nil {
+		last.txs = last.txs[:len(last.txs)-1] // nobody looks for it
+	}
+}
+
+// executes reports whether the token would make a transfer now.
+func (c *simChain) executes(pay x402.Payment, at int64) bool {
+	a := pay.Authorization
+	_, _, used := c.find(a.Nonce, c.head())
+	return !used && pay.Domain == c.domain && at < a.ValidBefore && at > a.ValidAfter &&
+		!c.paused && !c.blocked[a.To] && !c.blocked[a.From] && c.held(c.head()) >= a.Value && pay.Check() == nil
 }
 
 // find is the transaction that used a nonce, as of a head.
 func (c *simChain) find(nonce common.Hash, head int) (tx simTx, block int, used bool) {
 	for i := head; i >= 0; i-- {
 		for _, tx := range c.blocks[i].txs {
-			if tx.pay != nil && tx.pay.Authorization.Nonce == nonce || tx.cancel != nil && *tx.cancel == nonce {
+			if tx.cancel != nil && *tx.cancel == nonce || slices.ContainsFunc(tx.made, func(p x402.Payment) bool { return p.Authorization.Nonce == nonce }) {
 				return tx, i, true
 			}
 		}
@@ -125,21 +158,24 @@ func (c *simChain) find(nonce common.Hash, head int) (tx simTx, block int, used 
 
 // held is what is left in the treasury.
 func (c *simChain) held(head int) ledger.Micros {
+	if c.empty {
+		return 0
+	}
 	left := c.balance
 	for _, b := range c.blocks[:head+1] {
 		for _, tx := range b.txs {
-			if tx.pay != nil && tx.pay.Authorization.From == c.treasury {
-				left -= tx.pay.Authorization.Value
+			for _, pay := range tx.made {
+				left -= pay.Authorization.Value
 			}
 		}
 	}
 	return left
 }
 
-func (c *simChain) accountNonce(head int) (n uint64) {
+func (c *simChain) accountNonce(of common.Address, head int) (n uint64) {
 	for _, b := range c.blocks[:head+1] {
 		for _, tx := range b.txs {
-			if tx.log != nil {
+			if tx.account != nil && tx.from == of {
 				n++
 			}
 		}
@@ -162,20 +198,25 @@ func (c *simChain) reorg(depth int, lose bool) {
 // safeHead is the safe block for a node whose newest is head.
 func (c *simChain) safeHead(head int) int { return max(0, min(c.safe, head-c.safeDepth)) }
 
+// behind is the newest block of a node that lags.
+func (c *simChain) behind(lag int) int { return max(0, c.head()-lag) }
+
 // authorization is what a node says whose newest block is lag blocks old.
 func (c *simChain) authorization(p ledger.Payout, lag int) Authorization {
-	head := max(0, len(c.blocks)-1-lag)
+	head := c.behind(lag)
 	safe := c.safeHead(head)
 	tx, block, used := c.find(p.Nonce, head)
 	if !used {
 		return Authorization{Use: Unused, Head: uint64(head), SafeTime: time.Unix(c.blocks[safe].time, 0)}
 	}
 	a := Authorization{Use: PaidDifferently, Tx: tx.hash, Block: uint64(block), Safe: block <= safe, Head: uint64(head)}
-	switch {
-	case tx.cancel != nil:
+	if tx.cancel != nil {
 		a.Use = Canceled
-	case tx.pay.Authorization.To == p.ID.Worker && tx.pay.Authorization.Value == p.Amount:
-		a.Use = Paid
+	}
+	for _, pay := range tx.made {
+		if made := pay.Authorization; made.Nonce == p.Nonce && made.To == p.ID.Worker && made.Value == p.Amount {
+			a.Use = Paid
+		}
 	}
 	return a
 }
@@ -188,54 +229,27 @@ func (c *simChain) obstacle(p ledger.Payout) Obstacle {
 		return TreasuryBlocked
 	case c.paused:
 		return TokenPaused
-	case c.held(len(c.blocks)-1) < p.Amount:
+	case c.held(c.head()) < p.Amount:
 		return TreasuryShort
 	}
 	return NoObstacle
 }
 
-func (c *simChain) accountNonces(lag int) (safe, latest uint64) {
-	head := max(0, len(c.blocks)-1-lag)
-	return c.accountNonce(c.safeHead(head)), c.accountNonce(head)
+func (c *simChain) accountNonces(of common.Address, lag int) (safe, latest uint64) {
+	head := c.behind(lag)
+	return c.accountNonce(of, c.safeHead(head)), c.accountNonce(of, head)
 }
 
 func (c *simChain) txStatus(hashes []common.Hash, lag int) *chain.Mined {
-	head := max(0, len(c.blocks)-1-lag)
+	head := c.behind(lag)
 	for i, b := range c.blocks[:head+1] {
 		for _, tx := range b.txs {
 			if slices.Contains(hashes, tx.hash) {
-				return &chain.Mined{Tx: tx.hash, Block: uint64(i), Safe: i <= c.safeHead(head)}
+				return &chain.Mined{Tx: tx.hash, Block: uint64(i), Safe: i <= c.safeHead(head), Reverted: tx.reverted}
 			}
 		}
 	}
 	return nil
-}
-
-// broadcast takes a log transaction, by a node's rules.
-func (c *simChain) broadcast(raw []byte) (chain.Sent, error) {
-	tx := new(types.Transaction)
-	if err := tx.UnmarshalBinary(raw); err != nil {
-		return "", err
-	}
-	if tx.Nonce() < c.accountNonce(len(c.blocks)-1) {
-		return chain.NonceTooLow, nil
-	}
-	for i, other := range c.mempool {
-		if other.log == nil || other.log.Nonce() != tx.Nonce() {
-			continue
-		}
-		if other.hash == tx.Hash() {
-			return chain.Known, nil
-		}
-		least := new(big.Int).Div(new(big.Int).Mul(other.log.GasFeeCap(), big.NewInt(11)), big.NewInt(10))
-		if tx.GasFeeCap().Cmp(least) < 0 {
-			return chain.Underpriced, nil
-		}
-		c.mempool = slices.Delete(c.mempool, i, i+1)
-		break
-	}
-	c.submit(simTx{log: tx})
-	return chain.Accepted, nil
 }
 
 // transfers are all that the treasury has paid, by nonce.
@@ -243,9 +257,9 @@ func (c *simChain) transfers() map[common.Hash][]x402.Authorization {
 	all := map[common.Hash][]x402.Authorization{}
 	for _, b := range c.blocks {
 		for _, tx := range b.txs {
-			if tx.pay != nil {
-				n := tx.pay.Authorization.Nonce
-				all[n] = append(all[n], tx.pay.Authorization)
+			for _, pay := range tx.made {
+				n := pay.Authorization.Nonce
+				all[n] = append(all[n], pay.Authorization)
 			}
 		}
 	}

@@ -29,7 +29,7 @@ func (w *world) check() {
 			w.fatal("payout %s is confirmed, and there is no transfer", id)
 		}
 		if p.State == ledger.Confirmed {
-			tx, block, used := w.chain.find(p.Nonce, len(w.chain.blocks)-1)
+			tx, block, used := w.chain.find(p.Nonce, w.chain.head())
 			if !used || tx.hash != p.UsdcTx || uint64(block) != p.UsdcBlock {
 				w.fatal("payout %s is confirmed by %s in block %d; the chain has %s in %d", id, p.UsdcTx, p.UsdcBlock, tx.hash, block)
 			}
@@ -111,10 +111,10 @@ func (w *world) receipts() map[ledger.PayoutID]int {
 	n := map[ledger.PayoutID]int{}
 	for _, b := range w.chain.blocks {
 		for _, tx := range b.txs {
-			if tx.log == nil || *tx.log.To() != w.logAddress {
+			if tx.account == nil || tx.from != w.chain.logSender || *tx.account.To() != w.logAddress {
 				continue
 			}
-			rs, err := receipt.Decode(tx.log.Data())
+			rs, err := receipt.Decode(tx.account.Data())
 			if err != nil {
 				w.fatal("log transaction %s: %v", tx.hash, err)
 			}

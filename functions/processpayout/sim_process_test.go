@@ -22,8 +22,14 @@ const (
 	failAfter        // it happened, and the process gets an error all the same
 	dieBefore        // it did not happen, and the process is dead
 	dieAfter         // it happened, and the process is dead
+	aborts           // of the database: it is rolled back and runs again
 	lags             // reads of the chain: an answer from some blocks ago
+	forgets          // reads of the chain: the node has lost what it knew
+	faults           // how many there are
 )
+
+// forgotten is the lag of a node that has lost what it knew.
+const forgotten = -1
 
 var errLost = errors.New("simulation: connection lost")
 
@@ -51,8 +57,18 @@ func (p *process) effect(name string, do func(lag int) error) error {
 	<-p.turn
 	f := p.world.fault(name)
 	lag := 0
-	if f == lags {
+	switch f {
+	case lags:
 		lag = 1 + p.world.rng.IntN(p.world.chain.safeDepth+2)
+	case forgets:
+		lag = forgotten
+	case aborts:
+		if p.world.store.owns(name) {
+			committed := *p.world.store
+			*p.world.store = committed.clone()
+			_ = do(lag)
+			*p.world.store = committed
+		}
 	}
 	if f == failBefore {
 		return errLost
@@ -89,6 +105,7 @@ func (p *process) ReleasePayout(_ context.Context, id ledger.PayoutID, owner str
 
 func (p *process) PayoutResults(_ context.Context, id ledger.PayoutID) (ids []string, sum ledger.Micros, err error) {
 	err = p.effect("PayoutResults", func(int) error {
+		ids, sum = nil, 0
 		for _, r := range p.world.store.results[id] {
 			ids, sum = append(ids, r.id), sum+r.reward
 		}
@@ -121,7 +138,13 @@ func (p *process) FailPayout(_ context.Context, id ledger.PayoutID, reason strin
 }
 
 func (p *process) Authorization(_ context.Context, pay ledger.Payout, _ common.Hash) (a Authorization, err error) {
-	err = p.effect("Authorization", func(lag int) error { a = p.world.chain.authorization(pay, lag); return nil })
+	err = p.effect("Authorization", func(lag int) error {
+		if lag == forgotten { // used, but the log that says by whom is not to be had
+			return chain.ErrNoLog
+		}
+		a = p.world.chain.authorization(pay, lag)
+		return nil
+	})
 	return a, err
 }
 
@@ -180,13 +203,22 @@ func (p *process) ReleaseLease(_ context.Context, name, owner string) error {
 	return p.effect("ReleaseLease", func(int) error { p.world.store.releaseLease(name, owner); return nil })
 }
 
-func (p *process) AccountNonces(context.Context, common.Address) (safe, latest uint64, err error) {
-	err = p.effect("AccountNonces", func(lag int) error { safe, latest = p.world.chain.accountNonces(lag); return nil })
+func (p *process) AccountNonces(_ context.Context, of common.Address) (safe, latest uint64, err error) {
+	err = p.effect("AccountNonces", func(lag int) error {
+		safe, latest = p.world.chain.accountNonces(of, max(lag, 0))
+		return nil
+	})
 	return safe, latest, err
 }
 
 func (p *process) TxStatus(_ context.Context, hashes []common.Hash) (m *chain.Mined, err error) {
-	err = p.effect("TxStatus", func(lag int) error { m = p.world.chain.txStatus(hashes, lag); return nil })
+	err = p.effect("TxStatus", func(lag int) error {
+		if lag == forgotten {
+			return errLost
+		}
+		m = p.world.chain.txStatus(hashes, 0)
+		return nil
+	})
 	return m, err
 }
 
@@ -206,4 +238,25 @@ func (p *process) EstimateGas(_ context.Context, _, _ common.Address, data []byt
 func (p *process) Broadcast(_ context.Context, raw []byte) (s chain.Sent, err error) {
 	err = p.effect("Broadcast", func(int) (err error) { s, err = p.world.chain.broadcast(raw); return err })
 	return s, err
+}
+
+func (p *process) Call(_ context.Context, _, to common.Address, data []byte) (out []byte, err error) {
+	err = p.effect("Call", func(int) (err error) { out, err = p.world.chain.rehearse(to, data); return err })
+	return out, err
+}
+
+func (p *process) SendablePayouts(_ context.Context, q ledger.Sendable, now time.Time) (out []ledger.Payout, err error) {
+	err = p.effect("SendablePayouts", func(int) error { out = p.world.store.sendable(q, now); return nil })
+	return out, err
+}
+
+// Sleep lets time go by, for everybody, and perhaps a block.
+func (p *process) Sleep(_ context.Context, d time.Duration) error {
+	return p.effect("Sleep", func(int) error {
+		p.world.now = p.world.now.Add(d)
+		if p.world.rng.IntN(2) == 0 {
+			p.world.chain.tick(p.world.now)
+		}
+		return nil
+	})
 }

@@ -13,15 +13,16 @@ import (
 func contains(s, part string) bool { return strings.Contains(s, part) }
 
 // storm makes everything misbehave at random: effects fail and processes die,
-// nodes lag, the facilitator does what it likes, blocks are reorganised,
-// messages are doubled, dropped and reordered, obstacles come and go, and
+// transactions of the database abort, nodes lag, err and forget, the
+// facilitator does what it likes, blocks are reorganised, messages are doubled,
+// dropped and reordered, leases are violated, obstacles come and go, and
 // somebody else broadcasts what was signed.
 func (w *world) storm(rounds int) {
 	w.fault = func(string) fault {
 		if w.rng.IntN(12) > 0 {
 			return healthy
 		}
-		return fault(w.rng.IntN(int(lags) + 1))
+		return fault(w.rng.IntN(int(faults)))
 	}
 	w.facilitator.behave = func() behaviour {
 		if w.rng.IntN(3) == 0 {
@@ -29,16 +30,24 @@ func (w *world) storm(rounds int) {
 		}
 		return behaviour(w.rng.IntN(int(behaviours)))
 	}
+	w.oneRail = w.seed%4 == 0
 	for i := range rounds {
 		if i%4 == 0 {
 			w.open(simWorker(w.rng.Int64N(3)))
 		}
+		w.store.noLeases = w.rng.IntN(4) == 0
 		w.mischief()
 		w.round()
 	}
+	w.calm()
+}
+
+// calm ends a storm. Payouts that have failed are tried again by an operator.
+func (w *world) calm() {
 	w.fault = func(string) fault { return healthy }
-	w.facilitator.behave = nil
-	w.chain.paused, w.chain.blocked = false, nil
+	w.facilitator.behave, w.facilitator.downTo = nil, time.Time{}
+	w.store.noLeases = false
+	w.chain.paused, w.chain.blocked, w.chain.empty = false, nil, false
 	for _, id := range w.store.sorted(func(p ledger.Payout) bool { return p.State == ledger.Failed }) {
 		if _, err := w.store.change(id, func(p *ledger.Payout) error { _, err := p.Requeue(w.now); return err }); err != nil {
 			w.fatal("%v", err)
@@ -48,7 +57,7 @@ func (w *world) storm(rounds int) {
 
 // mischief is what happens between two rounds.
 func (w *world) mischief() {
-	switch w.rng.IntN(8) {
+	switch w.rng.IntN(11) {
 	case 0:
 		w.chain.reorg(1+w.rng.IntN(w.chain.safeDepth), w.rng.IntN(2) == 0)
 	case 1:
@@ -73,6 +82,12 @@ func (w *world) mischief() {
 		for _, id := range w.store.sorted(func(p ledger.Payout) bool { return !p.State.Final() }) {
 			w.queue = append(w.queue, hint.Payout(id))
 		}
+	case 8:
+		w.chain.empty = !w.chain.empty
+	case 9:
+		w.facilitator.downTo = w.now.Add(time.Duration(w.rng.IntN(10)) * time.Minute)
+	case 10:
+		w.chain.mempool = nil
 	}
 }
 

@@ -3,6 +3,7 @@ package processpayout
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"time"
@@ -43,6 +44,25 @@ func newSimStore() *simStore {
 		results: map[ledger.PayoutID][]simResult{}, days: map[string]ledger.Micros{},
 		batches: map[ledger.BatchKey]ledger.ReceiptBatch{}, leases: map[string]simLease{},
 	}
+}
+
+// clone is the store as it stands, for one that goes another way.
+func (s simStore) clone() simStore {
+	s.payouts, s.credits, s.days = maps.Clone(s.payouts), maps.Clone(s.credits), maps.Clone(s.days)
+	s.batches, s.leases, s.results = maps.Clone(s.batches), maps.Clone(s.leases), maps.Clone(s.results)
+	for id, rs := range s.results {
+		s.results[id] = slices.Clip(rs)
+	}
+	return s
+}
+
+// owns reports whether an effect of that name is a transaction of the database.
+func (s *simStore) owns(effect string) bool {
+	switch effect {
+	case "Authorization", "Obstacle", "Settle", "AccountNonces", "TxStatus", "SuggestFees", "EstimateGas", "Broadcast", "Call", "Sleep":
+		return false
+	}
+	return true
 }
 
 // earn credits a worker with results of one reward each, and opens a payout
@@ -131,6 +151,15 @@ func (s *simStore) sorted(wanted func(ledger.Payout) bool) []ledger.PayoutID {
 	}
 	slices.SortFunc(ids, func(a, b ledger.PayoutID) int { return cmp.Compare(a.String(), b.String()) })
 	return ids
+}
+
+func (s *simStore) sendable(q ledger.Sendable, now time.Time) (out []ledger.Payout) {
+	for _, id := range s.due(now) {
+		if p := s.payouts[id]; len(out) < q.Limit && q.Takes(p, now) {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 func (s *simStore) receiptsDue(now time.Time) (count int64, oldest time.Time) {

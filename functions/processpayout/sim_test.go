@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	simSeeds = flag.Uint64("sim.seeds", 100, "seeds of the randomised simulation")
+	simSeeds = flag.Uint64("sim.seeds", 200, "seeds of the randomised simulation")
 	simFirst = flag.Uint64("sim.first", 1, "the first of them")
 )
 
@@ -35,6 +35,11 @@ func TestAPayoutIsPaidAndReceipted(t *testing.T) {
 // Every effect fails before it happened and after it happened, and kills its
 // process before and after it: still one transfer and one receipt each.
 func TestKillAtEveryStep(t *testing.T) {
+	t.Run("facilitator", func(t *testing.T) { killAtEveryStep(t, settles) })
+	t.Run("relayer", func(t *testing.T) { killAtEveryStep(t, refuses) })
+}
+
+func killAtEveryStep(t *testing.T, facilitator behaviour) {
 	for name, f := range map[string]fault{"fails before": failBefore, "fails after": failAfter, "dies before": dieBefore, "dies after": dieAfter} {
 		t.Run(name, func(t *testing.T) {
 			hit := true
@@ -43,6 +48,7 @@ func TestKillAtEveryStep(t *testing.T) {
 				hit = false
 				seen := 0
 				w := newWorld(t, uint64(at))
+				w.facilitator.behave = func() behaviour { return facilitator }
 				w.fault = func(string) fault {
 					if seen++; seen == at {
 						hit = true
@@ -89,6 +95,7 @@ func TestWhateverTheFacilitatorSays(t *testing.T) {
 // although both were broadcast.
 func TestExpiredAuthorizationIsReplaced(t *testing.T) {
 	w := newWorld(t, 1)
+	w.oneRail = true
 	up := false
 	var seen []x402.Payment
 	w.facilitator.behave = func() behaviour {
@@ -115,7 +122,7 @@ func TestExpiredAuthorizationIsReplaced(t *testing.T) {
 		if err := p.Check(); err != nil {
 			t.Errorf("authorization %d: %v", i, err)
 		}
-		w.chain.submit(simTx{pay: &p}) // somebody kept them all and broadcasts them now
+		w.chain.submit(simTx{wants: []x402.Payment{p}}) // somebody kept them all and broadcasts them now
 	}
 	up = true
 	w.quiet(200)
@@ -198,7 +205,7 @@ func TestRestoredDatabaseAdoptsWhatWasPaid(t *testing.T) {
 	for i := range chain.blocks { // the receipt of the lost payout is not compared with the new one
 		kept := chain.blocks[i].txs[:0:0]
 		for _, tx := range chain.blocks[i].txs {
-			if tx.log == nil {
+			if tx.account == nil {
 				kept = append(kept, tx)
 			}
 		}
@@ -231,7 +238,7 @@ func TestNonceUsedForSomethingElse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			tx = simTx{pay: &pay}
+			tx = simTx{wants: []x402.Payment{pay}}
 		}
 		hash := w.chain.submit(tx)
 		for range 20 { // not through quiet: the invariants rightly complain of such a transfer

@@ -39,7 +39,9 @@ type world struct {
 	opening     ledger.PayoutPolicy
 	policy      Policy
 	logPolicy   LogPolicy
-	keys        struct{ treasury, log *signer.KeySigner }
+	relay       RelayPolicy
+	oneRail     bool // there is no relayer
+	keys        struct{ treasury, log, relayer *signer.KeySigner }
 	caps        ledger.PayoutCaps
 	wrap        func(Deps) Deps // a mutation of the function under test, or nil
 
@@ -71,7 +73,9 @@ func newWorld(t reporter, seed uint64) *world {
 		policy:     DefaultPolicy(), logPolicy: DefaultLogPolicy(),
 		caps: ledger.PayoutCaps{PerPayout: 1_000_000, PerDay: 1_000_000_000},
 	}
-	w.keys.treasury, w.keys.log = simKey(1), simKey(2)
+	w.keys.treasury, w.keys.log, w.keys.relayer = simKey(1), simKey(2), simKey(3)
+	w.relay = DefaultRelayPolicy()
+	w.relay.Poll = 5 * time.Second
 	domain := usdc.Domain{Name: "USDC", Version: "2", ChainID: 84532, Contract: token}
 	w.opening = ledger.PayoutPolicy{ChainID: 84532, Token: token, Treasury: w.keys.treasury.Address(), Threshold: 10_000, PublishGrace: 30 * time.Second}
 	w.chain = newSimChain(domain, w.keys.treasury.Address(), w.keys.log.Address(), w.now)
@@ -108,6 +112,12 @@ func (w *world) deps(p *process) Deps {
 			Batches: p, Outcomes: p, Leases: p, Account: p, Mempool: p, Signer: w.keys.log, ChainID: 84532, Address: w.logAddress,
 			Encode: receipt.EncodeCompact, Policy: w.logPolicy, Now: clock, NewID: newID, Log: log, LeaseTTL: 4 * time.Minute,
 		},
+	}
+	if !w.oneRail {
+		d.Rails = append(d.Rails, &Relayer{
+			Sendables: p, Leases: p, Account: p, Mempool: p, Rehearsal: p, Signer: w.keys.relayer, Multicall: simMulticall,
+			Policy: w.relay, Companion: w.policy.RailTries, Now: clock, Sleep: p.Sleep, NewID: newID, Log: log, LeaseTTL: 4 * time.Minute,
+		})
 	}
 	if w.wrap != nil {
 		d = w.wrap(d)
@@ -226,55 +236,5 @@ func (w *world) dump() string {
 // chain.
 func (w *world) broadcastAnyway(id ledger.PayoutID) {
 	p := w.store.payouts[id]
-	w.chain.submit(simTx{pay: &x402.Payment{Domain: w.chain.domain, Authorization: authorization(p), Signature: p.Signature}})
-}
-
-// simFacilitator misbehaves as behave says.
-type simFacilitator struct {
-	behave func() behaviour
-}
-
-type behaviour int
-
-const (
-	settles         behaviour = iota
-	refuses                   // before anything is broadcast
-	timesOutBefore            // nothing is broadcast
-	timesOutAfter             // it is broadcast
-	lies                      // claims success, and nothing is broadcast
-	namesNoHash               // broadcasts, and claims success without a hash
-	lateInclusion             // claims success with the right hash, before it is mined
-	dropsAfterwards           // claims success with a hash that never gets mined
-	behaviours                // how many there are
-)
-
-func (f simFacilitator) settle(w *world, pay x402.Payment) x402.Outcome {
-	do := settles
-	if f.behave != nil {
-		do = f.behave()
-	}
-	made := simTx{pay: &pay}
-	unknown := x402.Outcome{Kind: x402.Unknown, Reason: x402.ReasonTimeout}
-	switch do {
-	case refuses:
-		return x402.Outcome{Kind: x402.Refused, Reason: "insufficient_funds"}
-	case timesOutBefore:
-		return unknown
-	case timesOutAfter:
-		w.chain.submit(made)
-		return unknown
-	case lies, dropsAfterwards:
-		return x402.Outcome{Kind: x402.Settled, Tx: common.HexToHash("0x11e5")}
-	case namesNoHash:
-		w.chain.submit(made)
-		return x402.Outcome{Kind: x402.Unknown, Reason: x402.ReasonNoTransaction}
-	case lateInclusion:
-		return x402.Outcome{Kind: x402.Settled, Tx: w.chain.submit(made)}
-	}
-	if !w.chain.executes(made, w.now.Unix()+1) {
-		return x402.Outcome{Kind: x402.Refused, Reason: "insufficient_funds"}
-	}
-	tx := w.chain.submit(made)
-	w.chain.tick(w.now)
-	return x402.Outcome{Kind: x402.Settled, Tx: tx}
+	w.chain.submit(simTx{wants: []x402.Payment{{Domain: w.chain.domain, Authorization: authorization(p), Signature: p.Signature}}})
 }

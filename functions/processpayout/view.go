@@ -17,6 +17,7 @@ type View struct {
 	Chain    *Authorization
 	Results  *Results
 	Obstacle *Obstacle
+	Rails    int      // how many there are
 	Sent     *Sending // what this attempt's sending came to
 	Capped   error    // ledger.ErrPayoutCap or ErrDailyCap, met when authorising
 }
@@ -62,9 +63,11 @@ const (
 // Sending is what the rails said when they were given the authorization. None
 // of it proves anything: the chain is the truth.
 type Sending struct {
-	Refused bool        // by every rail that was asked, before anything was broadcast
-	Reason  string      // the last rail's, of an open set of codes
-	Tx      common.Hash // that some rail named, or zero; where to look first
+	Asked     int         // rails; all but the last have refused
+	Refused   bool        // by the last one, too, before anything was broadcast
+	Unreached bool        // it refused because it could not be asked
+	Reason    string      // the last rail's, of an open set of codes
+	Tx        common.Hash // that the last rail named, or zero; where to look first
 }
 
 // Results is what a payout's results add up to.
@@ -98,8 +101,8 @@ type (
 	Inspect struct{}
 	// Authorise signs and stores an authorization.
 	Authorise struct{ ReplaceExpired bool }
-	// Send gives the stored authorization to the rails.
-	Send struct{}
+	// Send gives the stored authorization to a rail.
+	Send struct{ Rail int }
 	// Confirm books the payout as paid.
 	Confirm struct {
 		Tx    common.Hash

@@ -60,14 +60,7 @@ func Build(ctx context.Context, lookup config.Lookup) (_ http.Handler, err error
 			}
 		}
 	}()
-	treasury, err := openKey(ctx, "TREASURY_", c.Treasury)
-	if err != nil {
-		return nil, err
-	}
-	if treasury.Address() != common.Address(c.Money.Treasury) {
-		return nil, fmt.Errorf("%w: TREASURY_ADDRESS is %s, but the key is that of %s", ErrUnsafe, common.Address(c.Money.Treasury), treasury.Address())
-	}
-	sender, err := openKey(ctx, "LOG_SENDER_", c.LogSender)
+	k, err := openKeys(ctx, &c)
 	if err != nil {
 		return nil, err
 	}
@@ -76,24 +69,27 @@ func Build(ctx context.Context, lookup config.Lookup) (_ http.Handler, err error
 		return nil, err
 	}
 	undo = append(undo, db.Close)
-	d := deps(&c, network, db, node, treasury, sender)
+	d := deps(&c, network, db, node, k)
 	d.Rails = []Rail{rail}
+	if k.relayer != nil {
+		d.Rails = append(d.Rails, relayer(&c, d, db, node, k.relayer))
+	}
 	if err := d.CheckStart(ctx, node); err != nil {
 		return nil, err
 	}
 	return New(d), nil
 }
 
-func deps(c *config.ProcessPayout, network usdc.Network, db *spannerdb.DB, node *chain.Client, treasury, sender x402.Signer) Deps {
+func deps(c *config.ProcessPayout, network usdc.Network, db *spannerdb.DB, node *chain.Client, k keys) Deps {
 	log := telemetry.NewProjectLogger(os.Stderr, c.Log.Level, c.Log.Project)
 	lease := c.AttemptTime + leaseMargin
 	return Deps{
 		Payouts: db, Cheques: db, Outcomes: db,
 		Chain:  Base{Node: node, Token: node},
-		Signer: treasury, Domain: network.Domain(), Caps: c.Caps(), Policy: policy(c.Payouts),
+		Signer: k.treasury, Domain: network.Domain(), Caps: c.Caps(), Policy: policy(c.Payouts),
 		Receipts: &Receipts{
 			Batches: db, Outcomes: db, Leases: db, Account: node, Mempool: node,
-			Signer: sender, ChainID: network.ChainID, Address: common.Address(c.LogAddress),
+			Signer: k.logSender, ChainID: network.ChainID, Address: common.Address(c.LogAddress),
 			Encode: encoder(c.Receipts.Form), Policy: logPolicy(c.Receipts),
 			Now: time.Now, NewID: rand.Text, Log: log, LeaseTTL: lease,
 		},
@@ -119,6 +115,27 @@ func facilitator(c *config.ProcessPayout) (*Facilitator, error) {
 		return nil, fmt.Errorf("X402_FACILITATOR_URL: %w", err)
 	}
 	return NewFacilitator(client), nil
+}
+
+// relayer is the rail of RELAYER_KEY.
+func relayer(c *config.ProcessPayout, d Deps, db *spannerdb.DB, node *chain.Client, key x402.Signer) *Relayer {
+	p := DefaultRelayPolicy()
+	p.Within = min(p.Within, c.AttemptTime/4)
+	p.StuckAfter = min(p.StuckAfter, p.Within/2)
+	return &Relayer{
+		Sendables: db, Leases: db, Account: node, Mempool: node, Rehearsal: node,
+		Signer: key, Multicall: common.Address(c.Multicall), Policy: p, Companion: d.Policy.RailTries,
+		Now: d.Now, Sleep: sleep, NewID: d.NewID, Log: d.Log, LeaseTTL: p.Within + leaseMargin,
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func encoder(form string) func([]receipt.Receipt) ([]byte, error) {
