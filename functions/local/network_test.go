@@ -39,7 +39,7 @@ func TestNetwork(t *testing.T) {
 	}
 	warnings := &recorder{}
 	options := network.Options{
-		Tasks: tasks, SweepEvery: time.Second, Log: slog.New(slog.NewTextHandler(warnings, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Tasks: tasks, SecondRail: true, SweepEvery: time.Second, Log: slog.New(slog.NewTextHandler(warnings, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Copies:   func(string) int { return 2 }, // at least once, on purpose
 		Settings: map[string]string{"LOG_LEVEL": "ERROR", "PAYOUT_RETRY_MIN": "1s", "PAYOUT_SAFE_POLL": "1s"},
 	}

@@ -19,6 +19,7 @@ type runCommand struct {
 	RPCPort         int           `name:"rpc-port" default:"8545" help:"Port of the local chain's JSON-RPC."`
 	FacilitatorPort int           `default:"0" help:"Port of the local x402 facilitator; 0 takes any free one."`
 	Fund            []string      `placeholder:"0xADDRESS" help:"Give this address ETH and USDC on the local chain. Can be repeated."`
+	SecondRail      bool          `name:"second-rail" help:"Let ProcessPayout settle with a relayer of its own when the facilitator refuses or is down."`
 	Tasks           string        `type:"existingfile" placeholder:"FILE" help:"Load these tasks (YAML or JSON) instead of the pilot's; see shared/taskfile/pilot.yaml."`
 	SweepEvery      time.Duration `default:"15s" help:"How often what got stuck is looked for; a minute in production."`
 }
@@ -41,7 +42,7 @@ func (c runCommand) Run(ctx context.Context, t terminal) error {
 	began := time.Now()
 	n, err := network.Start(ctx, network.Options{
 		Port: c.Port, RPCPort: c.RPCPort, FacilitatorPort: c.FacilitatorPort,
-		Tasks: tasks, Fund: fund, SweepEvery: c.SweepEvery, Log: t.log,
+		Tasks: tasks, Fund: fund, SecondRail: c.SecondRail, SweepEvery: c.SweepEvery, Log: t.log,
 		Settings: map[string]string{"LOG_LEVEL": t.level.String()},
 		Notice:   func(line string) { fmt.Fprintln(t.out, line) },
 	})

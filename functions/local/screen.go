@@ -42,6 +42,9 @@ func screen(out io.Writer, n *network.Network, o screenOptions) {
 	line("USDC", n.Money.Token.Hex(), "")
 	line("Log", n.Money.LogAddress.Hex(), "receipts, sent by "+n.Money.LogSender.Hex())
 	line("Facilitator", n.Facilitator, "")
+	if n.Money.Relayer != (common.Address{}) {
+		line("Relayer", n.Money.Relayer.Hex(), "settles when the facilitator does not")
+	}
 	line("Storage", n.Storage, "accepted results: "+n.Storage+"/storage/v1/b/result-log/o")
 	line("Database", n.Spanner, "")
 	line("Tasks", fmt.Sprint(n.Tasks), names(o.tasks))

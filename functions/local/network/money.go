@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math/big"
 	"net/url"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/params"
 
 	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/chain"
@@ -71,6 +73,24 @@ func (n *Network) startChain(ctx context.Context, o Options, env environment) er
 		"LOG_SENDER_KEY": keyHex(crypto.FromECDSA(c.LogSender)), "LOG_SENDER_KEY_FILE": "", "LOG_SENDER_KMS_KEY": "",
 		"RELAYER_KEY": "", "RELAYER_KEY_FILE": "", "RELAYER_KMS_KEY": "",
 	})
+	if o.SecondRail {
+		return n.startRelayer(ctx, c, env)
+	}
+	return nil
+}
+
+// startRelayer gives ProcessPayout an account of its own to settle with, apart
+// from the facilitator's.
+func (n *Network) startRelayer(ctx context.Context, c *devchain.Chain, env environment) error {
+	key, err := crypto.GenerateKey()
+	if err != nil {
+		return fmt.Errorf("making the relayer's key: %w", err)
+	}
+	n.Money.Relayer = crypto.PubkeyToAddress(key.PublicKey)
+	if err := c.GiveETH(ctx, n.Money.Relayer, big.NewInt(params.Ether)); err != nil {
+		return fmt.Errorf("giving the relayer ETH: %w", err)
+	}
+	env["RELAYER_KEY"] = keyHex(crypto.FromECDSA(key))
 	return nil
 }
 
@@ -104,6 +124,9 @@ func (n *Network) startFacilitator(ctx context.Context, o Options, env environme
 // useChain takes a chain that is not ours, with keys and addresses from the
 // environment.
 func (n *Network) useChain(ctx context.Context, rpc string, o Options, env environment) error {
+	if o.SecondRail {
+		return errors.New("--second-rail makes a key for the local chain, but BASE_RPC_URL names another; set RELAYER_KEY, or unset one of them")
+	}
 	if len(o.Fund) > 0 {
 		return errors.New("--fund gives away local money, but BASE_RPC_URL names another chain; unset one of them")
 	}

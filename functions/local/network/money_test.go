@@ -52,6 +52,7 @@ func TestUseChainRefuses(t *testing.T) {
 		want   string
 	}{
 		"fund":             {nil, []common.Address{{1}}, "--fund"},
+		"second rail":      {nil, nil, "RELAYER_KEY"},
 		"chain id":         {map[string]string{"CHAIN_ID": "base"}, nil, "CHAIN_ID"},
 		"log address":      {map[string]string{"BLOCKRUN_LOG_ADDRESS": "0x1"}, nil, "BLOCKRUN_LOG_ADDRESS"},
 		"token":            {map[string]string{"USDC_ADDRESS": "usdc"}, nil, "USDC_ADDRESS"},
@@ -69,7 +70,7 @@ func TestUseChainRefuses(t *testing.T) {
 			env[k] = v
 		}
 		n := &Network{}
-		o := Options{Fund: c.fund, Getenv: func(name string) string { return env[name] }}
+		o := Options{Fund: c.fund, SecondRail: name == "second rail", Getenv: func(name string) string { return env[name] }}
 		err := n.useChain(t.Context(), "not a URL", o, environment{})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want one that names %s", name, err, c.want)

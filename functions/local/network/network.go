@@ -27,8 +27,9 @@ type Options struct {
 	// Ports of the loopback address; 0 takes any free one.
 	Port, RPCPort, FacilitatorPort int
 
-	Tasks []schedule.Task  // loaded into the database
-	Fund  []common.Address // get ETH and USDC on the local chain
+	Tasks      []schedule.Task  // loaded into the database
+	Fund       []common.Address // get ETH and USDC on the local chain
+	SecondRail bool             // ProcessPayout has a relayer of its own on the local chain
 
 	SweepEvery time.Duration     // default 15 s; Cloud Scheduler's shortest is a minute
 	Settings   map[string]string // further environment of the functions
@@ -69,6 +70,7 @@ type Money struct {
 	Treasury   common.Address
 	LogAddress common.Address
 	LogSender  common.Address
+	Relayer    common.Address // of the second rail, or zero
 }
 
 // only is held by the network of this process, for ever once its functions are
