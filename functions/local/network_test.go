@@ -6,6 +6,8 @@ import (
 	"errors"
 	"log/slog"
 	"math/big"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -43,6 +45,7 @@ func TestNetwork(t *testing.T) {
 		Copies:   func(string) int { return 2 }, // at least once, on purpose
 		Settings: map[string]string{"LOG_LEVEL": "ERROR", "PAYOUT_RETRY_MIN": "1s", "PAYOUT_SAFE_POLL": "1s"},
 	}
+	before := os.Environ()
 	n, err := network.Start(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
@@ -50,6 +53,12 @@ func TestNetwork(t *testing.T) {
 	t.Cleanup(func() {
 		if err := n.Stop(); err != nil {
 			t.Error(err)
+		}
+		for _, v := range os.Environ() {
+			// Spanner's client sets one of gRPC's for itself.
+			if name, _, _ := strings.Cut(v, "="); !slices.Contains(before, v) && !strings.HasPrefix(name, "GRPC_") {
+				t.Errorf("%s stays behind in the environment", name)
+			}
 		}
 	})
 	t.Run("a second one is refused", func(t *testing.T) {
