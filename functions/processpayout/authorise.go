@@ -34,7 +34,7 @@ func (a *attempt) authorise(ctx context.Context, step Authorise) error {
 	if err != nil {
 		return err
 	}
-	a.view.Payout = stored
+	a.view.Payout, a.view.Early = stored, false // what it was told to wait for has gone
 	return nil
 }
 

@@ -16,7 +16,7 @@ import (
 //   - Nothing is signed, sent, confirmed or failed before the chain was asked.
 //   - What the chain shows counts, whatever a rail has said: a transfer is
 //     recorded when it is seen, and booked when its block is safe.
-//   - A stored authorization is sent until it expires. A new one takes its
+//   - A stored authorization is sent until it expires, when its time has come. A new one takes its
 //     place, and a payout that was ever signed fails, only when a safe block at
 //     or after its validBefore shows the nonce unused, or a safe block shows
 //     the nonce used for something else.
@@ -103,6 +103,9 @@ func (p Policy) unpaid(v View) Step {
 func (p Policy) send(v View) Step {
 	if time.Unix(v.Payout.ValidBefore, 0).Sub(v.Now) < p.MinLeft {
 		return p.awaitExpiry(v)
+	}
+	if v.Early && v.Sent == nil {
+		return p.wait(v, v.Payout.Reason, v.Payout.WorkAt)
 	}
 	return Send{Rail: p.rail(v)}
 }

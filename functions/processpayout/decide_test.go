@@ -68,6 +68,10 @@ func TestDecide(t *testing.T) {
 	const hour, past = time.Hour, -10 * time.Minute // past: the safe block is later
 	other := func(v View, f Foreign) View { v.Foreign = f; return v }
 	two := func(v View, attempts int64) View { v.Rails, v.Payout.Attempts = 2, attempts; return v }
+	early := func(v View) View {
+		v.Early, v.Payout.Reason, v.Payout.WorkAt = true, "later", t0.Add(time.Minute)
+		return v
+	}
 	again := func(s Sending) *Sending { s.Asked++; return &s }
 	tests := []struct {
 		name   string
@@ -132,6 +136,10 @@ func TestDecide(t *testing.T) {
 		{"refused after it may have been sent", View{Payout: with(ledger.Unknown, hour), Chain: fresh, Sent: refused, Obstacle: none}, record(ledger.Unknown), "insufficient_funds"},
 		{"refused, blocked: not dead, so it waits", View{Payout: with(ledger.Authorised, hour), Chain: fresh, Sent: refused, Obstacle: obstacle(RecipientBlocked)}, record(ledger.Authorised), "blocked"},
 		{"refused, paused", View{Payout: with(ledger.Unknown, hour), Chain: fresh, Sent: refused, Obstacle: obstacle(TokenPaused)}, record(ledger.Unknown), "paused"},
+
+		{"a duplicate hint before its time", early(View{Payout: with(ledger.Unknown, hour), Chain: fresh}), record(ledger.Unknown), "later"},
+		{"before its time, and paid", early(View{Payout: with(ledger.Unknown, hour), Chain: used(Paid, true)}), Confirm{tx1, 800}, ""},
+		{"before its time, and dead", early(View{Payout: with(ledger.Unknown, past), Chain: fresh, Obstacle: none}), Authorise{ReplaceExpired: true}, ""},
 
 		{"two rails", two(View{Payout: with(ledger.Authorised, hour), Chain: fresh}, 1), Send{Rail: 0}, ""},
 		{"two rails, the first unclear twice", two(View{Payout: with(ledger.Unknown, hour), Chain: fresh}, 3), Send{Rail: 1}, ""},
@@ -226,6 +234,9 @@ func TestDecideKeepsTheRules(t *testing.T) {
 			if v.Chain == nil || v.Chain.Use != Unused || len(v.Payout.Signature) == 0 || before == ledger.Pending {
 				t.Fatalf("seed %d: sent blindly or unsigned: %+v", seed, v)
 			}
+			if v.Sent == nil && v.Early {
+				t.Fatalf("seed %d: sent before its time: %+v", seed, v)
+			}
 			if v.Sent != nil && (!v.Sent.Refused || v.Sent.Asked >= v.Rails || v.Obstacle == nil || *v.Obstacle != NoObstacle) || s.Rail < 0 || s.Rail >= v.Rails {
 				t.Fatalf("seed %d: sent again without a refusal, against an obstacle or by no rail: %#v, %+v", seed, s, v)
 			}
@@ -256,6 +267,9 @@ func randomView(rng *rand.Rand) View {
 		pay = openPayout([]common.Address{worker, worker, {}, token, treasury}[rng.IntN(5)])
 	}
 	v := View{Payout: pay, Now: t0, Foreign: Foreign(max(0, rng.IntN(8)-5)), Rails: 1 + rng.IntN(3)}
+	if rng.IntN(4) == 0 {
+		v.Early, v.Payout.Reason, v.Payout.WorkAt = true, "later", t0.Add(time.Minute)
+	}
 	if rng.IntN(8) > 0 {
 		v.Chain = &Authorization{Use: Use(rng.IntN(4)), Safe: rng.IntN(2) == 0, Tx: tx1, Block: 5}
 		if v.Chain.Use == Unused {

@@ -30,7 +30,7 @@ type Cheques interface {
 type Outcomes interface {
 	RecordOutcome(ctx context.Context, id ledger.PayoutID, state ledger.PayoutState, reason string, tx common.Hash, workAt, now time.Time) error
 	ConfirmPayout(ctx context.Context, id ledger.PayoutID, tx common.Hash, block uint64, now time.Time) error
-	FailPayout(ctx context.Context, id ledger.PayoutID, reason string, now time.Time) error
+	FailPayout(ctx context.Context, id ledger.PayoutID, validBefore int64, reason string, now time.Time) error
 }
 
 // Chain reads Base. An error means that it could not be read, never that

@@ -30,7 +30,7 @@ func (h handler) pay(ctx context.Context, id ledger.PayoutID) (outcome string, e
 		return "", err
 	}
 	defer h.release(ctx, id, owner)
-	a := &attempt{handler: h, id: id, view: View{Payout: p, Foreign: h.foreign(p), Rails: len(h.Rails)}}
+	a := &attempt{handler: h, id: id, view: View{Payout: p, Early: p.Early(h.Now()), Foreign: h.foreign(p), Rails: len(h.Rails)}}
 	if a.view.Foreign != ForeignChain {
 		a.look(ctx, common.Hash{})
 	}
@@ -67,7 +67,7 @@ func (a *attempt) do(ctx context.Context, step Step) (outcome string, err error)
 		a.Receipts.AfterConfirm(ctx)
 		return string(ledger.Confirmed), nil
 	case Fail:
-		return string(ledger.Failed), a.Outcomes.FailPayout(ctx, a.id, s.Reason, a.Now())
+		return string(ledger.Failed), a.Outcomes.FailPayout(ctx, a.id, a.view.Payout.ValidBefore, s.Reason, a.Now())
 	case Record:
 		return string(s.State), a.Outcomes.RecordOutcome(ctx, a.id, s.State, s.Reason, s.Tx, s.WorkAt, a.Now())
 	default:

@@ -14,6 +14,7 @@ type View struct {
 	Payout   ledger.Payout
 	Foreign  Foreign
 	Now      time.Time
+	Early    bool // it was told to wait, and its time has not come
 	Chain    *Authorization
 	Results  *Results
 	Obstacle *Obstacle

@@ -94,7 +94,7 @@ func TestRequeuedPayoutKeepsItsAuthorization(t *testing.T) {
 	} {
 		p, _ := payoutIn(t, Authorised)
 		nonce := p.Nonce
-		if _, err := p.Fail("paused"); err != nil {
+		if _, err := p.Fail(p.ValidBefore, "paused"); err != nil {
 			t.Fatal(err)
 		}
 		if changed, err := p.Requeue(v.now); !changed || err != nil || !p.WorkAt.Equal(v.now) {

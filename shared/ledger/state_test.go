@@ -66,7 +66,7 @@ func payoutIn(t *testing.T, state PayoutState) (Payout, Credits) {
 		_, changed, err := p.Authorise(signed(1), wide, 0, t0)
 		step(changed, err)
 	case Failed:
-		step(p.Fail("the recipient is on USDC's blacklist"))
+		step(p.Fail(0, "the recipient is on USDC's blacklist"))
 	}
 	switch state {
 	case Unknown:
@@ -117,10 +117,10 @@ func TestVerbsInEveryState(t *testing.T) {
 		{"record confirmed", record(Confirmed, txB),
 			[6]outcome{no(ErrMove), no(ErrMove), no(ErrMove), no(ErrMove), no(ErrFinal), no(ErrFinal)}},
 		{"record failed", record(Failed, common.Hash{}),
-			[6]outcome{to(Failed), to(Failed), to(Failed), no(ErrMove), no(ErrFinal), to(Failed)}},
+			[6]outcome{no(ErrMove), no(ErrMove), no(ErrMove), no(ErrMove), no(ErrFinal), no(ErrFinal)}},
 		{"confirm", func(p *Payout, c *Credits) error { _, err := p.Confirm(c, txA, 9, t0); return err },
 			[6]outcome{to(Confirmed), to(Confirmed), to(Confirmed), to(Confirmed), to(Confirmed), no(ErrFinal)}},
-		{"fail", func(p *Payout, _ *Credits) error { _, err := p.Fail("why"); return err },
+		{"fail", func(p *Payout, _ *Credits) error { _, err := p.Fail(p.ValidBefore, "why"); return err },
 			[6]outcome{to(Failed), to(Failed), to(Failed), no(ErrMove), no(ErrFinal), to(Failed)}},
 		{"requeue", func(p *Payout, _ *Credits) error { _, err := p.Requeue(t0); return err },
 			[6]outcome{to(Pending), to(Authorised), to(Unknown), to(Settled), no(ErrFinal), to(Pending)}},
@@ -159,7 +159,7 @@ func TestRecordRefusesHalfFacts(t *testing.T) {
 		"settled without a transaction": func(p *Payout) error { return p.Record(Settled, "", common.Hash{}, t0) },
 		"unknown with a transaction":    func(p *Payout) error { return p.Record(Unknown, "x", txA, t0) },
 		"waiting for no time":           func(p *Payout) error { return p.Record(Unknown, "x", common.Hash{}, time.Time{}) },
-		"failed without a reason":       func(p *Payout) error { return p.Record(Failed, "", common.Hash{}, t0) },
+		"failed without a reason":       func(p *Payout) error { _, err := p.Fail(p.ValidBefore, ""); return err },
 	} {
 		p, _ := payoutIn(t, Authorised)
 		old := p
@@ -200,6 +200,62 @@ func TestLeaseIsForOneOwnerUntilItsEnd(t *testing.T) {
 	}
 	lease("b", 40*time.Second, time.Minute, nil, 2)
 	lease("c", 100*time.Second, time.Minute, nil, 3) // the first moment after b's
+}
+
+// Whoever decides that an authorization is dead fails that one only, and not
+// the one that another attempt has signed in between.
+func TestFailIsForWhatWasSeen(t *testing.T) {
+	p, _ := payoutIn(t, Pending)
+	none := p.ValidBefore
+	if _, _, err := p.Authorise(signed(1), wide, 0, t0); err != nil {
+		t.Fatal(err)
+	}
+	first := p.ValidBefore
+	if changed, err := p.Fail(none, "results do not add up"); changed || !errors.Is(err, ErrMove) {
+		t.Errorf("an attempt that saw nothing signed: %t, %v", changed, err)
+	}
+	again := signed(2)
+	again.ValidBefore, again.ReplaceExpired = t0.Add(5*time.Hour).Unix(), true
+	if _, _, err := p.Authorise(again, wide, 0, t0.Add(2*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := p.Fail(first, "blocked"); changed || !errors.Is(err, ErrMove) || p.State != Authorised {
+		t.Errorf("an attempt that saw the first authorization dead: %t, %v, %s", changed, err, p.State)
+	}
+	if changed, err := p.Fail(again.ValidBefore, "blocked"); !changed || err != nil || p.State != Failed {
+		t.Errorf("an attempt that saw the second one dead: %t, %v, %s", changed, err, p.State)
+	}
+	if changed, err := p.Fail(first, "blocked"); changed || err != nil {
+		t.Errorf("when it has failed: %t, %v", changed, err)
+	}
+}
+
+// A hint that comes before its time does not move the time, and can be told
+// from one that is due.
+func TestEarlyHint(t *testing.T) {
+	p, _ := payoutIn(t, Authorised)
+	wait := t0.Add(10 * time.Minute)
+	if err := p.Record(Unknown, "no answer", common.Hash{}, wait); err != nil {
+		t.Fatal(err)
+	}
+	at := func(d time.Duration, early bool, due time.Time) {
+		t.Helper()
+		now := t0.Add(d)
+		if err := p.Lease("a", now, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if p.Early(now) != early || !p.WorkAt.Equal(due) {
+			t.Errorf("at %v: early %t, due at %v", d, p.Early(now), p.WorkAt)
+		}
+	}
+	at(time.Minute, true, wait)
+	p.Release("a")
+	at(2*time.Minute, true, wait)
+	at(10*time.Minute, false, t0.Add(11*time.Minute))
+	at(10*time.Minute+time.Second, false, t0.Add(11*time.Minute+time.Second)) // the same attempt goes on
+	p, _ = payoutIn(t, Pending)
+	p.WorkAt = wait // the sweep leaves it to the first hint so long
+	at(time.Minute, false, t0.Add(2*time.Minute))
 }
 
 func TestConfirmBooksOnce(t *testing.T) {

@@ -19,8 +19,9 @@ func NewPayout(worker common.Address, o Opened, p PayoutPolicy, now time.Time) P
 }
 
 // Lease gives the payout to owner until now + ttl. Its work falls due again
-// when the lease ends, so the payout of an owner that died is found. The owner
-// of a running lease may take it again. Errors: ErrFinal, ErrLeased.
+// when the lease ends, so the payout of an owner that died is found; one that
+// is leased Early stays due when it was. The owner of a running lease may take
+// it again. Errors: ErrFinal, ErrLeased.
 func (p *Payout) Lease(owner string, now time.Time, ttl time.Duration) error {
 	switch live := now.Before(p.LeaseUntil); {
 	case p.State.Final():
@@ -30,9 +31,17 @@ func (p *Payout) Lease(owner string, now time.Time, ttl time.Duration) error {
 	case !live:
 		p.Attempts++
 	}
+	if !p.Early(now) {
+		p.WorkAt = now.Add(ttl)
+	}
 	p.LeaseOwner, p.LeaseUntil = owner, now.Add(ttl)
-	p.WorkAt = p.LeaseUntil
 	return nil
+}
+
+// Early reports whether the payout was told to wait, by an attempt that said
+// why, and that time has not come: a duplicate hint brought somebody here.
+func (p Payout) Early(now time.Time) bool {
+	return p.Reason != "" && p.WorkAt.After(now) && !p.WorkAt.Equal(p.LeaseUntil)
 }
 
 // Release ends owner's lease and reports whether it was owner's to end. The
@@ -98,15 +107,12 @@ func (p *Payout) authorised(a AuthorizationRecord, now time.Time) (done bool, er
 	return false, nil
 }
 
-// Record notes what became of an attempt: a move to unknown, settled or
-// failed, or staying put, with the reason for the worker's eyes and the time
-// at which to look again. tx is the transfer's transaction and goes with
-// settled only. Errors: ErrFinal, ErrMove.
+// Record notes what became of an attempt: a move to unknown or settled, or
+// staying put, with the reason for the worker's eyes and the time at which to
+// look again. tx is the transfer's transaction and goes with settled only.
+// Errors: ErrFinal, ErrMove.
 func (p *Payout) Record(next PayoutState, reason string, tx common.Hash, workAt time.Time) error {
 	switch {
-	case next == Failed:
-		_, err := p.Fail(reason)
-		return err
 	case p.State.Final():
 		return fmt.Errorf("payout %s is %s: %w", p.ID, p.State, ErrFinal)
 	case next != p.State && (next != Unknown && next != Settled || !p.State.CanMove(next)):
@@ -144,10 +150,12 @@ func (p *Payout) Confirm(c *Credits, tx common.Hash, block uint64, now time.Time
 }
 
 // Fail ends the payout unpaid, with the reason for the worker's eyes. Its
-// credit stays in flight. The caller knows its nonce dead, or that nothing was
-// ever signed. changed is false when it had failed before. Errors: ErrFinal
-// when it was paid, ErrMove when its transfer is on chain.
-func (p *Payout) Fail(reason string) (changed bool, err error) {
+// credit stays in flight. The caller knows dead what is stored with that
+// validBefore, or, with 0, that nothing was ever signed: when something else is
+// stored by now, another attempt has signed anew, and it is ErrMove. changed is
+// false when it had failed before. Errors: ErrFinal when it was paid, ErrMove
+// when its transfer is on chain.
+func (p *Payout) Fail(validBefore int64, reason string) (changed bool, err error) {
 	switch {
 	case reason == "":
 		return false, fmt.Errorf("ledger: payout %s: failed without a reason", p.ID)
@@ -157,6 +165,8 @@ func (p *Payout) Fail(reason string) (changed bool, err error) {
 		return false, fmt.Errorf("payout %s is %s: %w", p.ID, p.State, ErrFinal)
 	case !p.State.CanMove(Failed):
 		return false, fmt.Errorf("payout %s: %s -> failed: %w", p.ID, p.State, ErrMove)
+	case p.ValidBefore != validBefore:
+		return false, fmt.Errorf("payout %s: the authorization until %d is dead, but one until %d is stored: %w", p.ID, validBefore, p.ValidBefore, ErrMove)
 	}
 	p.State, p.Reason = Failed, reason
 	p.LeaseOwner, p.LeaseUntil, p.WorkAt = "", time.Time{}, time.Time{}

@@ -136,7 +136,7 @@ func (c *crowd) pay(rng *rand.Rand, owner string) {
 		return
 	}
 	if rng.IntN(4) == 0 {
-		c.ok(db.FailPayout(c.Context(), id, "blacklisted", now), ledger.ErrFinal, ledger.ErrMove)
+		c.ok(db.FailPayout(c.Context(), id, 0, "blacklisted", now), ledger.ErrFinal, ledger.ErrMove)
 		c.ok(db.RequeuePayout(c.Context(), id, now), ledger.ErrFinal)
 		return
 	}

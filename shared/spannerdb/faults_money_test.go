@@ -122,7 +122,7 @@ var moneyVerbs = map[string]func(*network, common.Address) attempt{
 	"FailPayout": func(n *network, w common.Address) attempt {
 		id := n.open(w)
 		return attempt{
-			func(db *spannerdb.DB) error { return db.FailPayout(n.Context(), id, "blacklisted", n.now) },
+			func(db *spannerdb.DB) error { return db.FailPayout(n.Context(), id, 0, "blacklisted", n.now) },
 			func() {
 				same(n, "state", n.payout(id).State, ledger.Failed)
 				same(n, "books", n.status(w).Credits, ledger.Credits{InFlight: 300, TotalEarned: 300, PayoutSeq: 2})
@@ -131,7 +131,7 @@ var moneyVerbs = map[string]func(*network, common.Address) attempt{
 	},
 	"RequeuePayout": func(n *network, w common.Address) attempt {
 		id := n.open(w)
-		n.must(n.db.FailPayout(n.Context(), id, "paused", n.now))
+		n.must(n.db.FailPayout(n.Context(), id, 0, "paused", n.now))
 		return attempt{
 			func(db *spannerdb.DB) error { return db.RequeuePayout(n.Context(), id, n.now) },
 			func() {

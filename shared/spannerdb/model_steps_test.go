@@ -157,9 +157,12 @@ func (p *play) confirm() verb {
 }
 
 func (p *play) fail() verb {
-	id, now := p.anyPayout(), p.model.now
-	return p.onOne("fail", id, func(x *ledger.Payout) error { _, err := x.Fail("why"); return err },
-		func(db *spannerdb.DB) error { return db.FailPayout(p.Context(), id, "why", now) })
+	id, now, seen := p.anyPayout(), p.model.now, int64(0)
+	if x := p.payouts[id]; x != nil && !p.oneOf(5) { // else what was seen is old
+		seen = x.ValidBefore
+	}
+	return p.onOne("fail", id, func(x *ledger.Payout) error { _, err := x.Fail(seen, "why"); return err },
+		func(db *spannerdb.DB) error { return db.FailPayout(p.Context(), id, seen, "why", now) })
 }
 
 func (p *play) requeue() verb {

@@ -39,7 +39,7 @@ func TestReserveReceiptsTakesTheOldestFirst(t *testing.T) {
 		paid = append(paid, n.confirmed(workerAddr(i)))
 	}
 	n.open(workerAddr(8)) // not paid
-	n.must(n.db.FailPayout(t.Context(), n.open(workerAddr(9)), "why", n.now))
+	n.must(n.db.FailPayout(t.Context(), n.open(workerAddr(9)), 0, "why", n.now))
 	due := func(want int64, oldest time.Time) {
 		t.Helper()
 		count, since, err := n.db.ReceiptsDue(t.Context(), n.now)

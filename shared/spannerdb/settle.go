@@ -10,9 +10,8 @@ import (
 )
 
 // RecordOutcome notes what became of an attempt to pay: unknown, settled (with
-// tx, the transaction that holds the Transfer), failed, or the same state
-// again with a new reason. workAt is when to look at it next, and must be set
-// unless it failed. A final state is never left.
+// tx, the transaction that holds the Transfer), or the same state again with a
+// new reason. workAt is when to look at it next. A final state is never left.
 //
 // Errors: ledger.ErrNotFound, ErrFinal, ErrMove.
 func (db *DB) RecordOutcome(ctx context.Context, id ledger.PayoutID, state ledger.PayoutState, reason string, tx common.Hash, workAt, now time.Time) error {

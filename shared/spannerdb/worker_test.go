@@ -35,7 +35,8 @@ func TestWorkerStatusShowsTheLatestFirst(t *testing.T) {
 	n.open(other)
 	n.assign(taskID(0), w)
 	n.credit(result(taskID(0), w, n.now))
-	n.must(n.db.FailPayout(t.Context(), ledger.PayoutID{Worker: w, Seq: 2}, "blacklisted by USDC", n.now))
+	second := ledger.PayoutID{Worker: w, Seq: 2}
+	n.must(n.db.FailPayout(t.Context(), second, n.payout(second).ValidBefore, "blacklisted by USDC", n.now))
 
 	s, err := n.db.WorkerStatus(t.Context(), w, spannerdb.StatusPage{Payouts: 3, Results: 3})
 	n.must(err)
@@ -101,7 +102,7 @@ func inEveryState(n *network, w common.Address) []ledger.Payout {
 	logTx := common.HexToHash("0x106")
 	n.must(n.db.RecordBroadcast(n.Context(), batch, logTx, gwei, wei, n.now))
 	n.must(n.db.ConfirmReceipts(n.Context(), batch, logTx, 9, n.now))
-	n.must(n.db.FailPayout(n.Context(), ids[1], "blacklisted by USDC", n.now))
+	n.must(n.db.FailPayout(n.Context(), ids[1], n.payout(ids[1]).ValidBefore, "blacklisted by USDC", n.now))
 	n.must(n.db.ConfirmPayout(n.Context(), ids[2], transferTx(ids[2]), 8, n.now))
 	n.must(n.db.RecordOutcome(n.Context(), ids[3], ledger.Settled, "not safe yet", transferTx(ids[3]), soon, n.now))
 	n.must(n.db.RecordOutcome(n.Context(), ids[4], ledger.Unknown, "sent", common.Hash{}, soon, n.now))
