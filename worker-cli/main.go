@@ -19,6 +19,9 @@ const (
 	exitUsage     = 2
 	exitNoWallet  = 3
 	exitBadWallet = 4
+	// Of audit alone.
+	exitDisagree   = 5
+	exitUnfinished = 6
 )
 
 const description = `Checks public web addresses for the BlockRun network, signs what it saw and
@@ -31,6 +34,7 @@ Examples:
   worker-cli run --json      one JSON object a line, for programs
   worker-cli status          what is earned and paid, what waits, and why
   worker-cli earnings        day by day, with the transactions of each payout
+  worker-cli audit --help    verify all payouts of everybody, from public data alone
 
   A network on this machine:
   worker-cli run --api http://127.0.0.1:8080/api --interval 2s --allow-private
@@ -42,7 +46,8 @@ Environment:
   CLAWROUTER_WORKER=1        without arguments: run
 
 Exit codes:
-  0 well done  1 something failed  2 wrong usage  3 no wallet  4 wallet cannot be used`
+  0 well done  1 something failed  2 wrong usage  3 no wallet  4 wallet cannot be used
+  5 the audit found disagreements  6 the audit is not finished: run it again`
 
 // cli is the whole command line; each command has its own file.
 type cli struct {
@@ -51,6 +56,7 @@ type cli struct {
 	Run      runCmd      `cmd:"" help:"Check what is due, sign it and be paid, until Ctrl-C."`
 	Status   statusCmd   `cmd:"" help:"Show your tier, what is earned, pending and paid, and why what waits does."`
 	Earnings earningsCmd `cmd:"" help:"Show what was earned day by day, and each payout with its transactions."`
+	Audit    auditCmd    `cmd:"" help:"Verify payouts from the chain, and from the result log, without trusting the network."`
 	Wallet   walletCmd   `cmd:"" help:"The key that signs and is paid."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 	Help     helpCmd     `cmd:"" help:"Explain a command."`
@@ -111,6 +117,10 @@ func report(err error, c console) int {
 		return exitNoWallet
 	case errors.Is(err, wallet.ErrBad):
 		return exitBadWallet
+	case errors.Is(err, errDisagree):
+		return exitDisagree
+	case errors.Is(err, errUnfinished):
+		return exitUnfinished
 	}
 	return exitFailed
 }

@@ -61,7 +61,7 @@ func Resume(s Scope, first uint64, text []byte) (t *Trail, hash common.Hash, err
 		return nil, hash, fmt.Errorf("%w: version %d, blocks %d to %d", ErrState, st.Version, st.First, st.Next)
 	}
 	if want := s.question(first); st.Question != want {
-		return nil, hash, fmt.Errorf("%w:\n  it answers %s\n  asked is   %s", ErrQuestion, st.Question, want)
+		return nil, hash, fmt.Errorf("%w: it is of %s; asked is %s", ErrQuestion, st.Question, want)
 	}
 	return &Trail{
 		scope: s, first: st.First, next: st.Next, walked: true,
