@@ -2,7 +2,6 @@ package chain
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -110,42 +109,7 @@ func (c *Client) LogTransactionsOf(ctx context.Context, sender, logAddress commo
 	if err != nil {
 		return err
 	}
-	return c.halve(ctx, nonceRange{sender, logAddress, from, to, before, after}, yield)
-}
-
-// nonceRange is blocks from to to, in which a sender's nonce goes from before
-// to after.
-type nonceRange struct {
-	sender, logAddress      common.Address
-	from, to, before, after uint64
-}
-
-func (c *Client) halve(ctx context.Context, r nonceRange, yield func(LogTransaction) error) error {
-	switch {
-	case r.after < r.before:
-		return fmt.Errorf("%w: the account nonce of %s falls from %d to %d in blocks %d to %d", ErrInconsistent, r.sender, r.before, r.after, r.from, r.to)
-	case r.after == r.before:
-		return nil
-	case r.from == r.to:
-		b, err := c.fullBlock(ctx, r.from)
-		if err != nil {
-			return err
-		}
-		if n := b.countFrom(r.sender); n != r.after-r.before {
-			return fmt.Errorf("%w: block %d holds %d transactions of %s, whose nonce goes up by %d", ErrInconsistent, r.from, n, r.sender, r.after-r.before)
-		}
-		return b.yield(r.logAddress, &r.sender, yield)
-	}
-	middle := r.from + (r.to-r.from)/2
-	nonce, err := c.accountNonce(ctx, r.sender, hexutil.EncodeUint64(middle))
-	if err != nil {
-		return err
-	}
-	first, second := r, r
-	first.to, first.after = middle, nonce
-	second.from, second.before = middle+1, nonce
-	if err := c.halve(ctx, first, yield); err != nil {
-		return err
-	}
-	return c.halve(ctx, second, yield)
+	return c.halve(ctx, nonceRange{sender, from, to, before, after}, 0, after, func(b *fullBlock) error {
+		return b.yield(logAddress, &sender, yield)
+	})
 }

@@ -121,6 +121,7 @@ type fullBlock struct {
 type transaction struct {
 	Hash  common.Hash     `json:"hash"`
 	From  common.Address  `json:"from"`
+	Nonce hexutil.Uint64  `json:"nonce"`
 	To    *common.Address `json:"to"`
 	Input hexutil.Bytes   `json:"input"`
 }
