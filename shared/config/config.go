@@ -29,8 +29,12 @@ type Database struct {
 
 func (d Database) check(p *problems) {
 	p.need(d.Name != "", "SPANNER_DATABASE", "projects/P/instances/I/databases/D")
-	p.between("TASK_SHARDS", d.TaskShards, 1, 1_000)
+	p.between("TASK_SHARDS", d.TaskShards, 1, maxTaskShards)
 }
+
+// maxTaskShards bounds what one poll may have to look at: it reads the head of
+// every shard.
+const maxTaskShards = 64
 
 // Money is what is paid, on which chain, by whom. Payouts are opened for it
 // once and for all, so SubmitResults and ProcessPayout must agree on it.
@@ -61,6 +65,19 @@ func (m Money) check(p *problems) {
 	}
 }
 
+// PayoutThreshold is the pending credit at which SubmitResults opens a payout.
+// ProcessPayout's caps are held against it, and WorkerStatus shows it, so the
+// three must agree on it.
+type PayoutThreshold struct {
+	Threshold ledger.Micros `env:"PAYOUT_THRESHOLD_MICROS, default=10000"`
+}
+
+func (t PayoutThreshold) check(p *problems) {
+	if t.Threshold <= 0 {
+		p.add("PAYOUT_THRESHOLD_MICROS", "is %d; the threshold must be above 0, 10000 is $0.01", int64(t.Threshold))
+	}
+}
+
 // GetTasks configures the function of that name.
 type GetTasks struct {
 	Log          Log
@@ -78,11 +95,11 @@ func (c *GetTasks) Validate() error {
 
 // SubmitResults configures the function of that name.
 type SubmitResults struct {
-	Log       Log
-	Database  Database
-	Money     Money
-	Topic     string        `env:"PAYOUT_TOPIC"` // projects/P/topics/T
-	Threshold ledger.Micros `env:"PAYOUT_THRESHOLD_MICROS, default=10000"`
+	Log      Log
+	Database Database
+	Money    Money
+	Topic    string `env:"PAYOUT_TOPIC"` // projects/P/topics/T
+	PayoutThreshold
 	// PublishGrace is how long the sweep leaves a new payout to the hint that
 	// the submission publishes.
 	PublishGrace time.Duration `env:"PAYOUT_PUBLISH_GRACE, default=30s"`
@@ -107,7 +124,7 @@ func (c *SubmitResults) Validate() error {
 	c.Database.check(&p)
 	c.Money.check(&p)
 	needTopic(&p, c.Topic)
-	checkThreshold(&p, c.Threshold)
+	c.PayoutThreshold.check(&p)
 	if c.PublishGrace < 0 {
 		p.add("PAYOUT_PUBLISH_GRACE", "is %v; set 0s or more", c.PublishGrace)
 	}
@@ -119,12 +136,6 @@ func (c *SubmitResults) Validate() error {
 }
 
 func needTopic(p *problems, topic string) { p.need(topic != "", "PAYOUT_TOPIC", "projects/P/topics/T") }
-
-func checkThreshold(p *problems, threshold ledger.Micros) {
-	if threshold <= 0 {
-		p.add("PAYOUT_THRESHOLD_MICROS", "is %d; the threshold must be above 0, 10000 is $0.01", int64(threshold))
-	}
-}
 
 // Sweep configures the function of that name.
 type Sweep struct {

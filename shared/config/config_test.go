@@ -147,6 +147,7 @@ func TestRefusals(t *testing.T) {
 		{&ProcessPayout{}, []string{"TREASURY_ADDRESS", token, "USDC_ADDRESS", token}, "TREASURY_ADDRESS is the token"},
 		{&ProcessPayout{}, []string{"SPANNER_DATABASE", "-"}, "SPANNER_DATABASE is not set"},
 		{&GetTasks{}, []string{"TASK_SHARDS", "0"}, "TASK_SHARDS is 0"},
+		{&Sweep{}, []string{"TASK_SHARDS", "65"}, "TASK_SHARDS is 65; want 1 to 64"},
 		{&Sweep{}, []string{"PAYOUT_TOPIC", " "}, "PAYOUT_TOPIC is not set"},
 		{&Sweep{}, []string{"RESULT_LOG_BUCKET", "-"}, "RESULT_LOG_BUCKET is not set"},
 	} {

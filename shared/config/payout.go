@@ -27,10 +27,9 @@ type ProcessPayout struct {
 	Multicall   Address `env:"MULTICALL3_ADDRESS, default=0xcA11bde05977b3631167028862bE2a173976CA11"` // the same on every chain
 
 	// Nothing is signed above these. There is no default: who pays says how much.
-	PayoutMax ledger.Micros `env:"PAYOUT_MAX_MICROS"`
-	DailyMax  ledger.Micros `env:"PAYOUT_DAILY_MAX_MICROS"`
-	// Threshold is SubmitResults': a cap below it would stop every payout.
-	Threshold ledger.Micros `env:"PAYOUT_THRESHOLD_MICROS, default=10000"`
+	PayoutMax       ledger.Micros `env:"PAYOUT_MAX_MICROS"`
+	DailyMax        ledger.Micros `env:"PAYOUT_DAILY_MAX_MICROS"`
+	PayoutThreshold               // a cap below it would stop every payout
 
 	// AttemptTime bounds one attempt at a payout. Pub/Sub's deadline and the
 	// function's timeout are longer.
@@ -93,7 +92,7 @@ func (c *ProcessPayout) Validate() error {
 }
 
 func (c *ProcessPayout) checkCaps(p *problems) {
-	checkThreshold(p, c.Threshold)
+	c.PayoutThreshold.check(p)
 	switch {
 	case c.PayoutMax <= 0:
 		p.add("PAYOUT_MAX_MICROS", "is %d; set the most that one payout may be, 1000000 is $1", int64(c.PayoutMax))

@@ -1,14 +1,12 @@
 package config
 
-import "github.com/BlockRunAI/worker-network/shared/ledger"
-
 // WorkerStatus configures the function of that name. It needs no key and no
 // treasury: chain and threshold are those of SubmitResults, to be shown.
 type WorkerStatus struct {
-	Log       Log
-	Database  Database
-	ChainID   int64         `env:"CHAIN_ID"`
-	Threshold ledger.Micros `env:"PAYOUT_THRESHOLD_MICROS, default=10000"`
+	Log      Log
+	Database Database
+	ChainID  int64 `env:"CHAIN_ID"`
+	PayoutThreshold
 }
 
 // Validate reports values that could not work.
@@ -17,6 +15,6 @@ func (c *WorkerStatus) Validate() error {
 	c.Database.check(&p)
 	_, err := Money{ChainID: c.ChainID}.Network()
 	p.join(err)
-	checkThreshold(&p, c.Threshold)
+	c.PayoutThreshold.check(&p)
 	return p.err()
 }

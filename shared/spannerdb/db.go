@@ -24,9 +24,6 @@ const emulatorHost = "SPANNER_EMULATOR_HOST"
 // Spanner can, and ignores hints with this prefix.
 const skipNullCheck = "spanner_emulator.disable_query_null_filtered_index_check=true"
 
-// maxTaskShards bounds what one poll may have to look at.
-const maxTaskShards = 64
-
 // DB is one connection to the network's database. It is safe for concurrent
 // use; one per process is enough.
 type DB struct {
@@ -44,7 +41,7 @@ type DB struct {
 // Config says which database, and how its due queue is laid out.
 type Config struct {
 	Database   string // projects/P/instances/I/databases/D
-	TaskShards int    // of the due queue; 0 counts as 1
+	TaskShards int    // of the due queue, all read by each poll; 0 counts as 1, and config says how many at most
 }
 
 // Open connects to the database "projects/P/instances/I/databases/D", on the
@@ -56,9 +53,6 @@ func Open(ctx context.Context, database string, opts ...option.ClientOption) (*D
 
 // OpenConfig is Open with more than one shard in the due queue.
 func OpenConfig(ctx context.Context, c Config, opts ...option.ClientOption) (*DB, error) {
-	if c.TaskShards < 0 || c.TaskShards > maxTaskShards {
-		return nil, fmt.Errorf("spannerdb: %d task shards; want 1 to %d", c.TaskShards, maxTaskShards)
-	}
 	// The client's own metrics would go to Cloud Monitoring from a background
 	// goroutine, which a function that is frozen between requests cannot keep up.
 	config := spanner.ClientConfig{DisableNativeMetrics: true}

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ var tasksFile string
 
 const (
 	workers   = 3
-	threshold = ledger.Micros(10_000) // the product's; the demo compresses time, not money
+	threshold = ledger.Micros(10_000) // config's default; the demo compresses time, not money
 	limit     = 110 * time.Second     // from the moment the network is up
 	lookEvery = 500 * time.Millisecond
 
@@ -45,7 +46,7 @@ const (
 // on Base waits for seconds on the local chain. Threshold, caps and rules are
 // those of production.
 var compressed = map[string]string{
-	"PAYOUT_THRESHOLD_MICROS": "10000", "PAYOUT_PUBLISH_GRACE": "5s",
+	"PAYOUT_THRESHOLD_MICROS": strconv.FormatInt(int64(threshold), 10), "PAYOUT_PUBLISH_GRACE": "5s",
 	"PAYOUT_SAFE_LAG": "0s", "PAYOUT_SAFE_POLL": "1s", "PAYOUT_RETRY_MIN": "1s", "RECEIPT_BATCH_WAIT": "3s",
 	"TASKS_PER_POLL": "10", "TASK_SHARDS": "1",
 }
