@@ -1,0 +1,56 @@
+package config
+
+import (
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+)
+
+// Reconcile configures the function of that name. It needs no key: it only
+// reads, the books and the chain.
+type Reconcile struct {
+	Log      Log
+	Database Database
+	Money    Money
+	RPC      Secret `env:"BASE_RPC_URL"` // may hold a provider's key
+
+	LogAddress Address   `env:"BLOCKRUN_LOG_ADDRESS"`
+	LogSenders []Address `env:"LOG_SENDER_ADDRESSES"` // all that ever wrote receipts, with commas
+
+	FromBlock  uint64        `env:"RECONCILE_FROM_BLOCK, default=0"`   // the treasury was empty before
+	Lag        time.Duration `env:"RECONCILE_LAG, default=15m"`        // behind the safe block: most payouts are done by then
+	LateAfter  time.Duration `env:"RECONCILE_LATE_AFTER, default=1h"`  // a payout under way for longer is a disagreement
+	BooksEvery time.Duration `env:"RECONCILE_BOOKS_EVERY, default=1h"` // between two checks of all books by themselves
+	BooksTime  time.Duration `env:"RECONCILE_BOOKS_TIME, default=5m"`  // that one of them may take
+	Budget     time.Duration `env:"RECONCILE_BUDGET, default=40s"`     // for the rest of a run; the next one goes on
+}
+
+// Senders are LogSenders.
+func (c *Reconcile) Senders() []common.Address {
+	out := make([]common.Address, len(c.LogSenders))
+	for i, a := range c.LogSenders {
+		out[i] = common.Address(a)
+	}
+	return out
+}
+
+// Validate reports values that could not work.
+func (c *Reconcile) Validate() error {
+	var p problems
+	c.Database.check(&p)
+	c.Money.check(&p)
+	p.need(c.RPC != "", "BASE_RPC_URL", "the URL of a node of the chain")
+	p.need(c.LogAddress != (Address{}), "BLOCKRUN_LOG_ADDRESS", "the address that receipts are sent to")
+	p.need(len(c.LogSenders) > 0, "LOG_SENDER_ADDRESSES", "the address of the log sender's key; of several, with commas between them")
+	for name, d := range map[string]time.Duration{"RECONCILE_LAG": c.Lag, "RECONCILE_LATE_AFTER": c.LateAfter, "RECONCILE_BOOKS_EVERY": c.BooksEvery} {
+		if d < 0 {
+			p.add(name, "is %v; set 0s or more", d)
+		}
+	}
+	for name, d := range map[string]time.Duration{"RECONCILE_BOOKS_TIME": c.BooksTime, "RECONCILE_BUDGET": c.Budget} {
+		if d < time.Second {
+			p.add(name, "is %v; set 1s or more", d)
+		}
+	}
+	return p.err()
+}
