@@ -21,9 +21,10 @@ type Query struct {
 	// Hint is a transaction that is said to have used it; looked at first and
 	// never believed. It may be zero.
 	Hint common.Hash
-	// FromBlock is the chain's head when the payout was first signed: where the
-	// search starts. If nothing is found from there on, as after a restore of the
-	// database, blocks before it are searched too.
+	// FromBlock is the chain's head when the payout was first signed, as some
+	// node had it. It bounds the search and is believed no further: what is not
+	// found from there on, as after a restore of the database, is searched for in
+	// Limits.Lookback blocks before it too; above the newest block, it is that.
 	FromBlock uint64
 }
 
@@ -75,9 +76,6 @@ func (c *Client) AuthorizationStatus(ctx context.Context, q Query) (Status, erro
 	heads, err := c.Heads(ctx)
 	if err != nil {
 		return Status{}, err
-	}
-	if heads.Latest.Number < q.FromBlock {
-		return Status{}, fmt.Errorf("%w: its newest block is %d, and %d was seen before", ErrInconsistent, heads.Latest.Number, q.FromBlock)
 	}
 	used, err := c.authorizationState(ctx, q, heads.Latest)
 	if err != nil {
@@ -157,7 +155,8 @@ func find(all []entry, nonce common.Hash) (entry, error) {
 }
 
 // findAuthorization looks for the transaction that used or cancelled the
-// authorization: from FromBlock on, then before it.
+// authorization, from the newest block backwards: however wrong FromBlock is,
+// what happened lately is found at once.
 func (c *Client) findAuthorization(ctx context.Context, q Query, latest uint64) (common.Hash, error) {
 	f := filter{
 		contract: q.Token, events: []common.Hash{topicUsed, topicCanceled},
@@ -173,12 +172,13 @@ func (c *Client) findAuthorization(ctx context.Context, q Query, latest uint64) 
 		}
 		return nil
 	}
-	if err := c.logs(ctx, f, q.FromBlock, latest, take); err != nil {
-		return common.Hash{}, err
-	}
-	floor := q.FromBlock - min(q.FromBlock, c.limits.Lookback)
-	for end := q.FromBlock; found == nil && end > floor; {
+	from := min(q.FromBlock, latest)
+	floor := from - min(from, c.limits.Lookback)
+	for end := latest + 1; found == nil && end > floor; {
 		start := end - min(end-floor, c.span.Load())
+		if end > from { // first as far as it should be, and no further
+			start = max(start, from)
+		}
 		if err := c.logs(ctx, f, start, end-1, take); err != nil {
 			return common.Hash{}, err
 		}

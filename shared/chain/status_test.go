@@ -1,7 +1,10 @@
 package chain_test
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -148,6 +151,35 @@ func TestFoundBeforeFromBlock(t *testing.T) {
 			t.Errorf("from block %d: %+v, %v", from, s, err)
 		case from > used+l.Lookback && !errors.Is(err, chain.ErrNoLog):
 			t.Errorf("from block %d, out of reach: %+v, %v", from, s, err)
+		}
+	}
+}
+
+// A head that a node once made up is stored as the block of signing. Whether it
+// is too high or too low, it costs an honest node no more than one question.
+func TestFoundWhateverFromBlockSays(t *testing.T) {
+	w := newWorld(t, devchain.Options{})
+	l := limits()
+	l.LogRange, l.Lookback = 5, 20
+	client, err := chain.DialWith(t.Context(), w.dev.URL, w.dev.Network.ChainID, l)
+	ok(t, err)
+	defer client.Close()
+	ok(t, w.dev.Mine(t.Context(), 40))
+	a := w.authorization(1)
+	tx := w.pay(w.dev.Relayer, a)
+	q := w.query(a)
+	for _, q.FromBlock = range []uint64{1, w.block() + 1, 1 << 40, math.MaxUint64} {
+		asked := 0
+		w.onMethod("eth_getLogs", func(ctx context.Context, call devchain.Call, next devchain.Next) (json.RawMessage, error) {
+			asked++
+			return next(ctx, call)
+		})
+		s, err := client.AuthorizationStatus(t.Context(), q)
+		if err != nil || s.State != chain.Paid || s.Tx != tx {
+			t.Errorf("from block %d: %+v, %v", q.FromBlock, s, err)
+		}
+		if asked != 1 {
+			t.Errorf("from block %d: %d questions for logs", q.FromBlock, asked)
 		}
 	}
 }
