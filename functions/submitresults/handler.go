@@ -38,8 +38,8 @@ type Deps struct {
 
 // New is the function. Body: a JSON array of 1 to api.MaxBatch api.Result. It
 // answers 200 with an api.SubmitResponse, also when all results are rejected;
-// 400 for what is no such array; 413 for a body over api.MaxBodyBytes; 405 for
-// any method but POST. Each result is judged by its own signature alone.
+// 400 for what is no such array; 413 for a body over api.MaxBodyBytes; 408 for one
+// that does not come in time; 405 for any method but POST. Each result is judged by its own signature alone.
 //
 // After an answer of 500 or 503, or none, the results may have been credited
 // or not: to send them again is right, and credits none twice.

@@ -5,11 +5,13 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/telemetry"
@@ -24,6 +26,8 @@ type Endpoint struct {
 	// Serve returns the body of the 200 answer, or an error, of which Status
 	// makes the status, and an api.ErrorBody the body.
 	Serve func(*http.Request) (any, error)
+
+	bodyTime time.Duration // of a test; else bodyTime
 }
 
 // drainBytes is how much of a body that is too large is read and thrown away,
@@ -32,18 +36,21 @@ const drainBytes = 16 << 20
 
 func (e Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := telemetry.WithTrace(r.Context(), r.Header)
+	body := timeBody(w, r, cmp.Or(e.bodyTime, bodyTime))
 	if r.Method != e.Method {
 		w.Header().Set("Allow", e.Method)
 		e.refuse(w, r.WithContext(ctx), fmt.Errorf("%w: use %s", ErrMethod, e.Method))
 		return
 	}
-	body := r.Body
 	r = r.WithContext(ctx)
 	r.Body = http.MaxBytesReader(nil, body, e.MaxBody)
 	answer, err := e.Serve(r)
-	if err = tooLarge(err); err != nil {
-		if Status(err) == http.StatusRequestEntityTooLarge {
-			_, _ = io.CopyN(io.Discard, body, drainBytes) // its end, or the caller's going away: the answer is the same
+	if err = ofBody(err); err != nil {
+		switch Status(err) {
+		case http.StatusRequestTimeout:
+			w.Header().Set("Connection", "close") // the rest of the body would be taken for a request
+		case http.StatusRequestEntityTooLarge:
+			_, _ = io.CopyN(io.Discard, body, drainBytes) // its end, its deadline, or the caller's going away: the answer is the same
 		}
 		e.refuse(w, r, err)
 		return

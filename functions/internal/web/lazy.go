@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"sync"
+
+	"github.com/BlockRunAI/worker-network/shared/telemetry"
 )
 
 // Lazy is a function whose handler is made by build on the first request, once
@@ -19,6 +22,14 @@ import (
 func Lazy(log *slog.Logger, build func(context.Context) (http.Handler, error)) http.HandlerFunc {
 	l := &lazy{log: log, build: build}
 	return l.serveHTTP
+}
+
+// Deployed is a function as it is deployed: Lazy, made by build from the
+// environment, logging to stderr what keeps it from starting.
+func Deployed(build func(context.Context, func(name string) (string, bool)) (http.Handler, error)) http.HandlerFunc {
+	return Lazy(telemetry.NewLogger(os.Stderr, slog.LevelInfo), func(ctx context.Context) (http.Handler, error) {
+		return build(ctx, os.LookupEnv)
+	})
 }
 
 type lazy struct {

@@ -16,6 +16,7 @@ var (
 	ErrInput       = errors.New("bad request")        // 400; wrap it with what is wrong
 	ErrMethod      = errors.New("method not allowed") // 405
 	ErrTooLarge    = errors.New("body too large")     // 413
+	ErrSlow        = errors.New("body too slow")      // 408
 	ErrUnavailable = errors.New("unavailable")        // 503; the same request may succeed later
 )
 
@@ -25,6 +26,7 @@ var statuses = []struct {
 	status int
 }{
 	{ErrTooLarge, http.StatusRequestEntityTooLarge},
+	{ErrSlow, http.StatusRequestTimeout},
 	{ErrInput, http.StatusBadRequest},
 	{api.ErrBatch, http.StatusBadRequest},
 	{api.ErrAddress, http.StatusBadRequest},
@@ -60,11 +62,15 @@ func publicText(err error, status int) string {
 	return "internal error; try again later"
 }
 
-// tooLarge makes the error of http.MaxBytesReader an ErrTooLarge.
-func tooLarge(err error) error {
-	var m *http.MaxBytesError
-	if errors.As(err, &m) {
+// ofBody makes what went wrong with the body as such, too much of it or too
+// late, the whole error: whoever read it knows no more. The error of
+// http.MaxBytesReader becomes an ErrTooLarge.
+func ofBody(err error) error {
+	if m, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return fmt.Errorf("%w: the limit is %d bytes; send less in one request", ErrTooLarge, m.Limit)
+	}
+	if s, ok := errors.AsType[slowError](err); ok {
+		return s
 	}
 	return err
 }
