@@ -172,7 +172,7 @@ func (r *Relayer) batch(ctx context.Context, p x402.Payment, own []byte) *relayC
 		good, err = chain.Aggregate3Results(out, len(transfers))
 	}
 	if err != nil {
-		r.Log.WarnContext(ctx, "nothing is taken along: the rehearsal of the batch failed", slog.Any("error", err))
+		r.Log.WarnContext(ctx, "nothing is taken along: the rehearsal of the batch failed", slog.String("error", x402.Mask(err.Error())))
 		return nil
 	}
 	if !good[0] {

@@ -9,13 +9,13 @@ import (
 )
 
 // send gives the stored authorization to a rail. What it comes to is only a
-// claim.
+// claim, and what it says of it may quote the authorization.
 func (a *attempt) send(ctx context.Context, rail Rail) {
 	p := a.view.Payout
 	payment := x402.Payment{Domain: a.Domain, Authorization: authorization(p), Signature: p.Signature}
 	o := rail.Settle(ctx, payment)
 	a.Log.InfoContext(ctx, "sent", slog.String("payout", a.id.String()), slog.String("rail", rail.Name()),
-		slog.String("answer", string(o.Kind)), slog.String("reason", o.Reason), slog.String("detail", o.Detail), slog.String("tx", o.Tx.Hex()))
+		slog.String("answer", string(o.Kind)), slog.String("reason", o.Reason), slog.String("detail", x402.Mask(o.Detail)), slog.String("tx", o.Tx.Hex()))
 	now := Sending{Asked: 1, Refused: o.Kind == x402.Refused, Unreached: slices.Contains(unreached, o.Reason), Reason: o.Reason, Tx: o.Tx}
 	if before := a.view.Sent; before != nil {
 		now.Asked += before.Asked

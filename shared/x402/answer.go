@@ -105,6 +105,9 @@ var (
 	// Longer than an address: a facilitator that quotes the call it made quotes
 	// the signature's r and s.
 	longHex = regexp.MustCompile(`[0-9a-fA-F]{41,}`)
+	// The same in hex or in base64, also in a URL. A code may be as long as that,
+	// made of words; in a text nothing is lost by it.
+	longRun = regexp.MustCompile(`[0-9a-zA-Z+/_%-]{41,}`)
 )
 
 // parseHash is the hash, or zero when it is not 0x and 64 hex digits.
@@ -142,11 +145,16 @@ func nonEmpty(texts ...string) []string {
 	return some
 }
 
+// Mask hides of a text by others, such as a facilitator or a node, what could
+// be an authorization or a part of one: any run of 41 or more characters of hex
+// or base64. An address stays; a transaction's hash does not.
+func Mask(text string) string { return longRun.ReplaceAllString(text, "[hidden]") }
+
 const maxDetail = 200
 
 // detail makes text of others fit for a log line.
 func detail(text string) string {
-	text = longHex.ReplaceAllString(text, "[hex]")
+	text = Mask(text)
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
 			return ' '

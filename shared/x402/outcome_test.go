@@ -2,6 +2,8 @@ package x402
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -144,6 +146,21 @@ func TestDetailHidesSignatures(t *testing.T) {
 	p := vectors(t)[0].payment(t)
 	sig := p.Request().Payload.Payload.Signature
 	r, s := "0x"+sig[2:66], sig[66:130]
+	raw := common.FromHex(sig)
+	for name, e := range map[string]*base64.Encoding{
+		"base64": base64.StdEncoding, "base64url": base64.URLEncoding, "unpadded": base64.RawStdEncoding, "base64url, unpadded": base64.RawURLEncoding,
+	} {
+		for _, text := range []string{e.EncodeToString(raw), e.EncodeToString(raw[:32]), url.QueryEscape(e.EncodeToString(raw))} {
+			body, err := json.Marshal(map[string]any{"success": false, "errorReason": "cannot recover " + text, "errorMessage": "from " + text, "correlationId": text})
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := Classify(Answer{Status: 400, Body: body}, p)
+			if shown := o.Reason + o.Detail; strings.Contains(shown, text[:12]) || strings.Contains(shown, text[20:32]) {
+				t.Errorf("%s: shows part of the signature: %+v", name, o)
+			}
+		}
+	}
 	for _, body := range []string{
 		`{"success":false,"errorReason":"x","errorMessage":"args: (` + sig + `)"}`,
 		`{"success":false,"errorReason":"reverted ` + r + `, ` + s + `"}`,
