@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 	"unicode"
@@ -67,6 +65,10 @@ func (p *printer) event(e runner.Event) {
 	case runner.Check:
 		p.line("%s", checkLine(e))
 	case runner.Refused:
+		if e.TaskID == "" {
+			p.line("not checked: %s", e.Reason)
+			return
+		}
 		p.line("%s  not checked: %s  (%s)", e.TaskID, e.Reason, e.URL)
 	case runner.Submitted:
 		p.submitted(e)
@@ -142,14 +144,14 @@ func plain(s string) string {
 
 // eventJSON prints an event as one object: its kind, the time, its own fields.
 func (p *printer) eventJSON(e runner.Event) error {
-	head, err := json.Marshal(struct {
+	head, err := encode(struct {
 		Event string    `json:"event"`
 		Time  time.Time `json:"time"`
 	}{e.Kind(), p.now().UTC().Truncate(time.Millisecond)})
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(e)
+	body, err := encode(e)
 	if err != nil {
 		return err
 	}
@@ -160,5 +162,3 @@ func (p *printer) eventJSON(e runner.Event) error {
 	_, err = p.out.Write(append(head, '\n'))
 	return err
 }
-
-func printJSON(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
