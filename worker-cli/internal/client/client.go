@@ -132,7 +132,14 @@ func (c *Client) Submit(ctx context.Context, results []api.Result) (Receipt, err
 	if err != nil || *answer.Accepted < 0 || *answer.Accepted > len(results) || (answer.Results != nil && len(answer.Results) != len(results)) {
 		return Receipt{}, garbage("an answer to this submission", body)
 	}
-	return Receipt{*answer.Accepted, earned, answer.Errors, answer.Results}, nil
+	errs := answer.Errors[:min(len(answer.Errors), len(results))]
+	for i := range errs {
+		errs[i] = clip(errs[i])
+	}
+	for i := range answer.Results {
+		answer.Results[i].Code = api.Code(clip(string(answer.Results[i].Code)))
+	}
+	return Receipt{*answer.Accepted, earned, errs, answer.Results}, nil
 }
 
 // do makes one request and returns the body of the answer if that is a 200.

@@ -30,7 +30,8 @@ type Check struct {
 }
 
 // Refused: a task was not carried out, because of the worker's own rules.
-// Nothing is submitted for it.
+// Nothing is submitted for it. It is told once for the same task, URL and
+// reason. Without TaskID it stands for what was too much in an answer.
 type Refused struct {
 	TaskID string `json:"taskId"`
 	URL    string `json:"url"`

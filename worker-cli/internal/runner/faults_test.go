@@ -149,7 +149,7 @@ func TestMisbehavingServer(t *testing.T) {
 	n := &network{tasks: func(poll int) ([]api.Task, error) { // never the same task twice within a millisecond
 		tasks, _ := give(make([]int64, 20)...)(0)
 		for i := range tasks {
-			tasks[i].ID += fmt.Sprint("/", poll)
+			tasks[i].ID += fmt.Sprint(":", poll)
 		}
 		return tasks, nil
 	}}

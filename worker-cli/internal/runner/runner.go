@@ -18,8 +18,8 @@ import (
 
 // The worker's measure (product.md, Worker).
 const (
-	atOnce     = 10  // checks
-	maxTasks   = 100 // of one poll; an API that sends more gets no more
+	atOnce     = 10 // checks
+	maxTasks   = 50 // of one poll; an API that sends more gets no more
 	gatherTime = time.Second
 	stopTime   = 10 * time.Second
 )
@@ -46,6 +46,7 @@ type Runner struct {
 	polls  backoff
 	outbox outbox
 	totals Totals
+	told   map[Refused]bool // what was refused before: it is told once
 }
 
 // New makes a Runner.
@@ -114,23 +115,10 @@ func (r *Runner) poll(ctx context.Context) error {
 	}
 	r.polls.succeeded()
 	r.pollAt = start.Add(vary(r.Interval, 0.9, 1.1))
-	tasks = distinct(tasks)
+	tasks = r.admit(distinct(tasks))
 	r.Emit(Poll{Tasks: len(tasks)})
 	r.gather(ctx, r.checkAll(ctx, tasks))
 	return nil
-}
-
-// distinct leaves out what is in the list twice, and what is too much.
-func distinct(tasks []api.Task) []api.Task {
-	seen := map[string]bool{}
-	var list []api.Task
-	for _, t := range tasks {
-		if !seen[t.ID] && len(list) < maxTasks {
-			seen[t.ID] = true
-			list = append(list, t)
-		}
-	}
-	return list
 }
 
 // checked is what became of a task.
@@ -193,19 +181,13 @@ func (r *Runner) gather(ctx context.Context, done <-chan checked) {
 func (r *Runner) take(ctx context.Context, c checked) {
 	if c.err != nil {
 		if ctx.Err() == nil { // a check that was stopped says nothing
-			r.Emit(Refused{TaskID: c.task.ID, URL: c.task.URL, Reason: c.err.Error()})
+			r.refuse(Refused{TaskID: c.task.ID, URL: c.task.URL, Reason: c.err.Error()})
 		}
 		return
 	}
 	r.totals.Checks++
 	r.Emit(newCheck(c.task, c.seen))
-	result := api.Result{
-		TaskID: c.task.ID, Timestamp: c.seen.At.UnixMilli(), Success: c.seen.Success,
-		ResponseTimeMs: c.seen.ResponseTime.Milliseconds(), Error: c.seen.Error,
-	}
-	if c.seen.StatusCode != 0 {
-		result.StatusCode = &c.seen.StatusCode
-	}
+	result := newResult(c.task, c.seen)
 	if err := r.Sign(&result); err != nil {
 		r.Emit(Dropped{Results: 1, Reason: err.Error()})
 		return

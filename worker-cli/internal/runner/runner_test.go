@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -73,7 +74,7 @@ func TestPollsNeverOverlap(t *testing.T) {
 func TestTenAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var tasks []int64
-		for range 95 {
+		for range 45 {
 			tasks = append(tasks, 1000)
 		}
 		n := &network{tasks: first(give(tasks...))}
@@ -85,7 +86,7 @@ func TestTenAtOnce(t *testing.T) {
 			defer now.Add(-1)
 			return inner(ctx, task)
 		}
-		if totals := w.runFor(t, 20*time.Second); totals.Accepted != 95 {
+		if totals := w.runFor(t, 20*time.Second); totals.Accepted != 45 {
 			t.Errorf("%+v", totals)
 		}
 		if most.Load() != 10 {
@@ -134,7 +135,7 @@ func TestWhatIsLeftOut(t *testing.T) {
 		if totals.Checks != maxTasks-1 || len(n.accepted) != maxTasks-2 {
 			t.Errorf("%+v, %d accepted", totals, len(n.accepted))
 		}
-		if got := events[Refused](w); len(got) != 1 || got[0].TaskID != "bad" || got[0].Reason != "refused: not this one" {
+		if got := events[Refused](w); len(got) != 2 || got[0].TaskID != "" || !strings.HasPrefix(got[0].Reason, "more than 50 tasks") || got[1].TaskID != "bad" || got[1].Reason != "refused: not this one" {
 			t.Errorf("refused: %+v", got)
 		}
 		if got := events[Dropped](w); len(got) != 1 || got[0] != (Dropped{1, "no ink"}) {
