@@ -1,8 +1,12 @@
 // Package refreshreputation is the function that Cloud Scheduler calls once a
-// day: spend logs -> tiers. It adds up every day's log of LLM calls and stores
-// each wallet's lifetime total, from which the tier follows. Reading all logs
-// again each time makes a second run, or a run after a day's file grew, come
-// out right by itself.
+// day: spend logs -> tiers. It reads what is new or was changed among the logs
+// of LLM calls, puts each log's totals in the place of what was counted of it
+// before, and sets right the totals and tiers of the wallets in it.
+//
+// A run is three steps, each of which goes on where an earlier run stopped:
+// stage (read all that is new, which changes no total), count (one small
+// commit a log makes the new edition the one that counts), apply (days' and
+// lifetime totals of the wallets concerned are summed up again).
 package refreshreputation
 
 import (
@@ -16,26 +20,51 @@ import (
 	"github.com/BlockRunAI/worker-network/functions/internal/web"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/reputation"
+	"github.com/BlockRunAI/worker-network/shared/spannerdb"
 )
 
-// Store keeps the standings, and the lease under which one instance at a time
-// refreshes them. TakeLease fails with ledger.ErrLeased while another owner
-// holds it.
-type Store interface {
+// Leases let one instance at a time refresh. TakeLease fails with
+// ledger.ErrLeased while another owner holds it.
+type Leases interface {
 	TakeLease(ctx context.Context, name, owner string, now time.Time, ttl time.Duration) error
 	ReleaseLease(ctx context.Context, name, owner string) error
-	UpsertStandings(ctx context.Context, standings []reputation.Standing, now time.Time) error
 }
 
-// Logs are the objects of a bucket.
+// Staging keeps what was read. Writes fail with ledger.ErrLeaseLost for who
+// does not hold the lease.
+type Staging interface {
+	SpendLogs(ctx context.Context) ([]reputation.SpendLog, error)
+	StageSpend(ctx context.Context, f spannerdb.Fence, l reputation.SpendLog, piece []reputation.WalletTotal, now time.Time) error
+}
+
+// Totals are what follows from the logs that count.
+type Totals interface {
+	CountSpend(ctx context.Context, f spannerdb.Fence, l reputation.SpendLog, now time.Time) error
+	ApplySpend(ctx context.Context, f spannerdb.Fence, l reputation.SpendLog, after string, now time.Time) (last string, err error)
+	SettleSpend(ctx context.Context, f spannerdb.Fence, l reputation.SpendLog, now time.Time) error
+}
+
+// Object is one generation of an object.
+type Object struct {
+	Name       string
+	Generation int64
+}
+
+// ErrGone means that this generation of an object is no longer there.
+var ErrGone = errors.New("the object was replaced or deleted")
+
+// Logs are the objects of a bucket. Open unpacks gzip; offset counts unpacked
+// bytes. Error of Open: ErrGone.
 type Logs interface {
-	List(ctx context.Context, prefix string) (names []string, err error)
-	Open(ctx context.Context, name string) (io.ReadCloser, error)
+	List(ctx context.Context, prefix string) ([]Object, error)
+	Open(ctx context.Context, o Object, offset int64) (io.ReadCloser, error)
 }
 
 // Deps are what the function works with.
 type Deps struct {
-	Store   Store
+	Leases  Leases
+	Staging Staging
+	Totals  Totals
 	Logs    Logs
 	Adapter reputation.Adapter // the log's field names
 	Now     func() time.Time
@@ -43,31 +72,45 @@ type Deps struct {
 	Log     *slog.Logger
 	// LeaseTTL is how long a run may take: at least the function's timeout.
 	LeaseTTL time.Duration
+	// Budget is how long a run goes on before it leaves the rest to the next.
+	// It looks after each piece of a log, so it must be well below the
+	// function's timeout.
+	Budget   time.Duration
+	Parallel int              // logs that are read at once
+	Piece    reputation.Limit // of what is read before it is stored
 }
 
 // leaseName is the row of the leases table.
 const leaseName = "refresh-reputation"
 
-// Summary is the answer, as JSON.
+// Summary is the answer, as JSON. Lines are those that this run read.
 type Summary struct {
 	AlreadyRunning bool  `json:"alreadyRunning,omitempty"` // nothing was done: another instance is at it
-	Files          int   `json:"files"`
+	Logs           int   `json:"logs"`                     // in the bucket
+	Read           int   `json:"read"`                     // new, or changed since they were counted
 	Lines          int64 `json:"lines"`
-	Broken         int64 `json:"broken"`  // lines counted but left out
-	Rounded        int64 `json:"rounded"` // costs with digits beyond 1e-9 USD
-	Wallets        int   `json:"wallets"` // standings stored
+	Broken         int64 `json:"broken"`                // lines counted but left out
+	FailedCalls    int64 `json:"failedCalls,omitempty"` // lines left out as configured
+	Rounded        int64 `json:"rounded"`               // costs with digits beyond 1e-9 USD
+	Counted        int   `json:"counted"`               // logs whose totals were put in place
+	Missing        int   `json:"missing,omitempty"`     // logs no longer in the bucket; what was counted of them stays
+	Dropped        int   `json:"dropped,omitempty"`     // logs whose day was written anew without them
+	Twice          int   `json:"twice,omitempty"`       // logs there plain and gzipped; the plain one counts
+	Changed        int   `json:"changed,omitempty"`     // logs replaced while being read: the next run's
+	Unreadable     int   `json:"unreadable,omitempty"`  // logs that could not be read; what was counted of them stays
+	Unfinished     bool  `json:"unfinished,omitempty"`  // the time was up: the next run goes on
 }
 
 type handler struct{ Deps }
 
-// New is the function. It answers a POST with 200 and a Summary. On an error
-// no tier was changed by this run, or the same ones will be stored again by
-// the next.
+// New is the function. It answers a POST with 200 and a Summary. After an
+// error the next run goes on with what was stored.
 func New(d Deps) http.Handler {
 	h := handler{d}
 	return web.Endpoint{Method: http.MethodPost, MaxBody: maxBody, Log: d.Log, Serve: func(r *http.Request) (any, error) {
 		sum, err := h.exclusively(r.Context())
 		if err != nil {
+			h.Log.ErrorContext(r.Context(), "reputation not refreshed", slog.Any("summary", sum), slog.Any("error", err))
 			return nil, err
 		}
 		h.Log.InfoContext(r.Context(), "reputation refreshed", slog.Any("summary", sum))
@@ -81,7 +124,7 @@ const maxBody = 64 << 10
 // exclusively refreshes under the lease; "already running" is success.
 func (h handler) exclusively(ctx context.Context) (Summary, error) {
 	owner := h.NewID()
-	err := h.Store.TakeLease(ctx, leaseName, owner, h.Now(), h.LeaseTTL)
+	err := h.Leases.TakeLease(ctx, leaseName, owner, h.Now(), h.LeaseTTL)
 	if errors.Is(err, ledger.ErrLeased) {
 		return Summary{AlreadyRunning: true}, nil
 	}
@@ -92,9 +135,11 @@ func (h handler) exclusively(ctx context.Context) (Summary, error) {
 		// A lease that cannot be given back ends by itself.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
-		if err := h.Store.ReleaseLease(ctx, leaseName, owner); err != nil {
+		if err := h.Leases.ReleaseLease(ctx, leaseName, owner); err != nil {
 			h.Log.WarnContext(ctx, "lease not given back", slog.String("lease", leaseName), slog.Any("error", err))
 		}
 	}()
-	return h.refresh(ctx)
+	r := run{handler: h, fence: spannerdb.Fence{Lease: leaseName, Owner: owner}, until: h.Now().Add(h.Budget)}
+	err = r.refresh(ctx)
+	return r.sum, err
 }

@@ -1,20 +1,21 @@
 package refreshreputation
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"cloud.google.com/go/storage"
 
-	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/localcloud/bucket"
 	"github.com/BlockRunAI/worker-network/shared/reputation"
 )
@@ -28,53 +29,9 @@ const (
 
 var now = time.Date(2026, 8, 3, 4, 5, 6, 0, time.UTC)
 
-// store keeps standings in memory. fail, when set, is asked before and after
-// every write.
-type store struct {
-	holder    string
-	until     time.Time
-	standings map[string]reputation.Standing
-	fail      func(verb, when string) error
-}
-
-func (s *store) write(verb string, do func()) error {
-	if s.fail != nil {
-		if err := s.fail(verb, "before"); err != nil {
-			return err
-		}
-	}
-	do()
-	if s.fail != nil {
-		return s.fail(verb, "after")
-	}
-	return nil
-}
-
-func (s *store) TakeLease(_ context.Context, _, owner string, at time.Time, ttl time.Duration) error {
-	if s.holder != "" && s.holder != owner && at.Before(s.until) {
-		return ledger.ErrLeased
-	}
-	return s.write("take", func() { s.holder, s.until = owner, at.Add(ttl) })
-}
-
-func (s *store) ReleaseLease(_ context.Context, _, owner string) error {
-	return s.write("release", func() {
-		if s.holder == owner {
-			s.holder = ""
-		}
-	})
-}
-
-func (s *store) UpsertStandings(_ context.Context, standings []reputation.Standing, _ time.Time) error {
-	return s.write("upsert", func() {
-		for _, st := range standings {
-			s.standings[st.Wallet] = st
-		}
-	})
-}
-
 type fixture struct {
 	store   *store
+	client  *storage.Client
 	gcs     *bucket.Server
 	deps    Deps
 	handler http.Handler
@@ -95,12 +52,13 @@ func start(t *testing.T, objects map[string][]byte) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	f := &fixture{gcs: gcs, store: &store{standings: map[string]reputation.Standing{}}, clock: now}
+	f := &fixture{gcs: gcs, store: newStore(), client: client, clock: now}
 	ids := 0
 	f.deps = Deps{
-		Store: f.store, Logs: NewBucket(client, bucketName), Adapter: reputation.DefaultAdapter(),
+		Leases: f.store, Staging: f.store, Totals: f.store, Budget: time.Minute, Parallel: 2, Piece: reputation.Limit{Bytes: 400, Wallets: 3},
+		Logs: NewBucket(client, bucketName), Adapter: reputation.DefaultAdapter(),
 		Now: func() time.Time { return f.clock }, Log: slog.New(slog.NewTextHandler(&f.log, nil)), LeaseTTL: 10 * time.Minute,
-		NewID: func() string { ids++; return "run " + string(rune('0'+ids)) },
+		NewID: func() string { ids++; return "run " + strconv.Itoa(ids) },
 	}
 	f.handler = New(f.deps)
 	return f
@@ -129,33 +87,76 @@ var threeDays = map[string][]byte{
 	"other/2026-08-01.jsonl":      []byte(line(bob, "1000")),
 }
 
+func (f *fixture) put(name, content string) {
+	f.gcs.Put(bucketName, "llm-calls/"+name, []byte(content))
+}
+
+func (f *fixture) want(t *testing.T, what string, totals map[string]string) {
+	t.Helper()
+	for wallet, want := range totals {
+		n, _, err := reputation.ParseNano(want)
+		if got := f.store.standings[wallet]; err != nil || got.Total != n || got.Tier != reputation.TierFor(n) && got.Tier != "" {
+			t.Errorf("%s: %s stands at %+v, want %s", what, wallet, got, want)
+		}
+	}
+}
+
+func (f *fixture) run(t *testing.T, what string, want Summary, totals map[string]string) {
+	t.Helper()
+	if code, got := f.call(t); code != 200 || got != want {
+		t.Errorf("%s: answer %d %+v, want 200 %+v", what, code, got, want)
+	}
+	f.want(t, what, totals)
+}
+
+func packed(text string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write([]byte(text))
+	_ = z.Close()
+	return b.String()
+}
+
 func TestRefresh(t *testing.T) {
 	f := start(t, threeDays)
-	code, s := f.call(t)
-	if want := (Summary{Files: 2, Lines: 5, Broken: 1, Wallets: 2}); code != 200 || s != want {
-		t.Fatalf("answer %d %+v, want 200 %+v", code, s, want)
-	}
-	if got, want := f.store.standings[alice], (reputation.Standing{Wallet: alice, Total: 10 * reputation.USD, Tier: reputation.Silver}); got != want {
-		t.Errorf("alice stands at %+v, want %+v: 9.9 + 0.1 is 10 and silver", got, want)
-	}
-	if got, want := f.store.standings[bob], (reputation.Standing{Wallet: bob, Total: reputation.USD + 1, Tier: reputation.Bronze}); got != want {
-		t.Errorf("bob stands at %+v, want %+v", got, want)
-	}
+	f.run(t, "first", Summary{Logs: 2, Read: 2, Lines: 5, Broken: 1, Counted: 2}, map[string]string{alice: "10", bob: "1.000000001"})
 	if f.store.holder != "" {
 		t.Errorf("lease still held by %q", f.store.holder)
 	}
+	f.run(t, "again", Summary{Logs: 2}, map[string]string{alice: "10", bob: "1.000000001"})
+	second := string(threeDays["llm-calls/2026-08-02.jsonl"])
+	f.put("2026-08-02.jsonl", second+line(bob, "49"))
+	f.run(t, "grown", Summary{Logs: 2, Read: 1, Lines: 4, Broken: 1, Counted: 1}, map[string]string{alice: "10", bob: "50.000000001"})
+	f.put("2026-08-02.jsonl", line(bob, "2"))
+	f.run(t, "replaced", Summary{Logs: 2, Read: 1, Lines: 1, Counted: 1}, map[string]string{alice: "9.9", bob: "2.000000001"})
+	f.put("2026-08-02/a.jsonl.gz", packed(line(alice, "40.1")+line(bob, "-1")))
+	f.run(t, "a part, gzipped", Summary{Logs: 3, Read: 1, Lines: 2, Counted: 1}, map[string]string{alice: "50", bob: "1.000000001"})
+	if n := f.store.days[dayKey{alice, "2026-08-02"}]; n != 40_100_000_000 {
+		t.Errorf("alice's second day is %d", n)
+	}
+}
 
-	// A second run, after a day's file grew, counts each line once.
-	f.gcs.Put(bucketName, "llm-calls/2026-08-02.jsonl", []byte(string(threeDays["llm-calls/2026-08-02.jsonl"])+line(bob, "49")))
-	if code, _ := f.call(t); code != 200 {
-		t.Fatalf("second run answered %d", code)
+func (f *fixture) remove(t *testing.T, name string) {
+	t.Helper()
+	if err := f.client.Bucket(bucketName).Object("llm-calls/" + name).Delete(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	if got := f.store.standings[bob]; got.Total != 50*reputation.USD+1 || got.Tier != reputation.Gold {
-		t.Errorf("bob stands at %+v, want 50.000000001 and gold", got)
-	}
-	if got := f.store.standings[alice]; got.Total != 10*reputation.USD {
-		t.Errorf("alice stands at %+v, want 10 as before", got)
-	}
+}
+
+func TestVanishedLogs(t *testing.T) {
+	f := start(t, map[string][]byte{"llm-calls/2026-08-01.jsonl": []byte(line(alice, "10")), "llm-calls/2026-08-02.jsonl": []byte(line(alice, "1"))})
+	f.run(t, "first", Summary{Logs: 2, Read: 2, Lines: 2, Counted: 2}, map[string]string{alice: "11"})
+	f.remove(t, "2026-08-01.jsonl")
+	f.run(t, "gone", Summary{Logs: 1, Missing: 1}, map[string]string{alice: "11"})
+	f.put("2026-08-01.jsonl.gz", packed(line(alice, "10")))
+	f.run(t, "back, gzipped", Summary{Logs: 2, Read: 1, Lines: 1, Counted: 1}, map[string]string{alice: "11"})
+	f.put("2026-08-02.jsonl.gz", packed(line(alice, "1")))
+	f.run(t, "plain and gzipped", Summary{Logs: 2, Twice: 1}, map[string]string{alice: "11"})
+	f.remove(t, "2026-08-01.jsonl.gz")
+	f.put("2026-08-01/a.jsonl", line(alice, "4"))
+	f.put("2026-08-01/b.jsonl", line(alice, "6"))
+	f.run(t, "divided anew", Summary{Logs: 3, Read: 2, Lines: 2, Counted: 3, Dropped: 1, Twice: 1}, map[string]string{alice: "11"})
+	f.run(t, "quiet", Summary{Logs: 3, Twice: 1}, map[string]string{alice: "11"})
 }
 
 func TestAlreadyRunningIsSuccess(t *testing.T) {
@@ -170,89 +171,76 @@ func TestAlreadyRunningIsSuccess(t *testing.T) {
 	}
 }
 
-func TestNoTierChangesWhenALogCannotBeRead(t *testing.T) {
-	t.Run("mostly broken", func(t *testing.T) {
-		f := start(t, threeDays)
-		f.gcs.Put(bucketName, "llm-calls/2026-08-03.jsonl", []byte("{\"who\":1}\n{\"who\":2}\n"+line(bob, "500")))
-		if code, _ := f.call(t); code != 500 || len(f.store.standings) != 0 {
-			t.Errorf("answer %d, %d standings; want 500 and none", code, len(f.store.standings))
-		}
-		if f.store.holder != "" {
-			t.Errorf("lease still held by %q after a failure", f.store.holder)
-		}
-	})
-	t.Run("no such bucket", func(t *testing.T) {
-		f := start(t, nil)
-		client, err := storage.NewClient(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer client.Close()
-		if _, err := NewBucket(client, "elsewhere").List(t.Context(), logPrefix); err == nil {
-			t.Error("listing a bucket that is not there = nil")
-		}
-		if _, err := NewBucket(client, bucketName).Open(t.Context(), "llm-calls/2026-08-03.jsonl"); !errors.Is(err, storage.ErrObjectNotExist) {
-			t.Errorf("opening an object that is not there = %v", err)
-		}
-		if code, s := f.call(t); code != 200 || s.Files != 0 {
-			t.Errorf("an empty bucket answered %d %+v, want 200 and no files", code, s)
-		}
-	})
-}
-
-// Every write fails before it happened and after it happened; the next run
-// sets everything right.
-func TestEveryWriteFails(t *testing.T) {
-	for _, verb := range []string{"take", "upsert", "release"} {
-		for _, when := range []string{"before", "after"} {
-			t.Run(verb+" "+when, func(t *testing.T) {
-				f := start(t, threeDays)
-				f.store.fail = func(v, w string) error {
-					if v == verb && w == when {
-						return errors.New("connection lost")
-					}
-					return nil
+// A log that cannot be read keeps its old part; one that is mostly broken
+// stops the run before any tier changes. Both are read when they are mended.
+func TestBadLogs(t *testing.T) {
+	half := packed(strings.Repeat(line(bob, "500"), 50))
+	half = half[:len(half)-12]
+	for name, tt := range map[string]struct {
+		object, bad string
+		others      string // what bob has of the day that is in order
+	}{
+		"mostly broken":     {"2026-08-03.jsonl", "{\"who\":1}\nx\n" + line(bob, "500"), "0"},
+		"garbage":           {"2026-08-03.jsonl.gz", "no gzip", "0"},
+		"half a gzip":       {"2026-08-03.jsonl.gz", half, "7"},
+		"beginning of gzip": {"2026-08-03.jsonl.gz", half[:7], "7"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t, nil)
+			f.put(tt.object, packed(line(alice, "3")))
+			f.run(t, "before", Summary{Logs: 1, Read: 1, Lines: 1, Counted: 1}, map[string]string{alice: "3"})
+			f.put(tt.object, tt.bad)
+			f.put("2026-08-04.jsonl", line(bob, "7"))
+			for range 2 {
+				if code, _ := f.call(t); code != 500 || f.store.holder != "" {
+					t.Errorf("answer %d, lease %q; want 500, given back", code, f.store.holder)
 				}
-				want := http.StatusInternalServerError
-				if verb == "release" {
-					want = http.StatusOK // the standings are stored; the lease ends by itself
-				}
-				if code, _ := f.call(t); code != want {
-					t.Errorf("answer %d, want %d", code, want)
-				}
-				f.store.fail = nil
-				f.clock = now.Add(11 * time.Minute)
-				if code, s := f.call(t); code != 200 || s.AlreadyRunning || f.store.standings[alice].Total != 10*reputation.USD {
-					t.Errorf("next run: %d %+v, alice %+v", code, s, f.store.standings[alice])
-				}
-			})
-		}
+				f.want(t, "bad", map[string]string{alice: "3", bob: tt.others})
+			}
+			if !strings.Contains(f.log.String(), tt.object) {
+				t.Errorf("the log does not name the file: %s", f.log.String())
+			}
+			f.put(tt.object, line(alice, "5"))
+			if code, _ := f.call(t); code != 200 {
+				t.Errorf("mended: answer %d", code)
+			}
+			f.want(t, "mended", map[string]string{alice: "5", bob: "7"})
+		})
 	}
 }
 
-// A log that breaks off in the middle of the transfer changes no tier.
-func TestReadBreaksOff(t *testing.T) {
+// Odd lines are counted, and nothing else is lost by them.
+func TestBadLines(t *testing.T) {
 	f := start(t, nil)
-	f.deps.Logs = brokenLogs{}
+	odd := line(alice, "NaN") + line(alice, `"NaN"`) + line(alice, "1e400") + line("nobody", "1") +
+		`{"wallet":"` + alice + `","cost":1,"x":"` + strings.Repeat("y", 50<<20) + `"}` + "\n"
+	f.put("2026-08-03.jsonl", strings.Repeat(line(alice, "0.25"), 4)+odd+strings.Repeat(line(bob, "-0.5"), 4))
+	f.run(t, "odd", Summary{Logs: 1, Read: 1, Lines: 13, Broken: 5, Counted: 1}, map[string]string{alice: "1", bob: "-2"})
+}
+
+func TestUnreadableBucket(t *testing.T) {
+	f := start(t, threeDays)
+	f.run(t, "first", Summary{Logs: 2, Read: 2, Lines: 5, Broken: 1, Counted: 2}, map[string]string{alice: "10"})
+	before := len(f.store.totals)
+	f.deps.Logs = NewBucket(f.client, "elsewhere")
 	f.handler = New(f.deps)
-	if code, _ := f.call(t); code != 500 || len(f.store.standings) != 0 {
-		t.Errorf("answer %d, %d standings; want 500 and none", code, len(f.store.standings))
+	if code, _ := f.call(t); code != 500 || len(f.store.totals) != before {
+		t.Errorf("answer %d", code)
 	}
-	if !strings.Contains(f.log.String(), "llm-calls/2026-08-01.jsonl") {
-		t.Errorf("the log does not name the file: %s", f.log.String())
-	}
+	f.want(t, "after", map[string]string{alice: "10"})
 }
 
-type brokenLogs struct{}
-
-func (brokenLogs) List(context.Context, string) ([]string, error) {
-	return []string{"llm-calls/2026-08-01.jsonl"}, nil
+// A log that is replaced between the listing and the reading is the next run's.
+func TestReplacedWhileRead(t *testing.T) {
+	f := start(t, threeDays)
+	f.deps.Logs = changing{f.deps.Logs}
+	f.handler = New(f.deps)
+	f.run(t, "changing", Summary{Logs: 2, Read: 2, Changed: 2}, map[string]string{alice: "0"})
 }
 
-func (brokenLogs) Open(context.Context, string) (io.ReadCloser, error) {
-	return io.NopCloser(io.MultiReader(strings.NewReader(line(bob, "500")), failing{})), nil
+type changing struct{ Logs }
+
+func (c changing) Open(ctx context.Context, o Object, offset int64) (io.ReadCloser, error) {
+	o.Generation--
+	return c.Logs.Open(ctx, o, offset)
 }
-
-type failing struct{}
-
-func (failing) Read([]byte) (int, error) { return 0, errors.New("reset by peer") }

@@ -22,6 +22,13 @@ import (
 // hour), so that no second run begins while one still may go on.
 const leaseTTL = time.Hour + time.Minute
 
+// Together these keep a run below 256 MB whatever the logs' sizes: each log
+// being read takes 1 MB for its lines and at most some 20 MB for a piece's
+// wallets and what is being stored of them.
+const parallel = 3
+
+var piece = reputation.Limit{Bytes: 512 << 20, Wallets: 20_000}
+
 // Handler is the function as it is deployed: made on the first request, from
 // the environment.
 func Handler() http.HandlerFunc {
@@ -45,16 +52,15 @@ func Build(ctx context.Context, lookup config.Lookup) (http.Handler, error) {
 		client.Close()
 		return nil, err
 	}
-	adapter := reputation.DefaultAdapter()
-	if len(c.WalletFields) > 0 {
-		adapter.Wallet = c.WalletFields
-	}
-	if len(c.CostFields) > 0 {
-		adapter.Cost = c.CostFields
+	adapter, err := c.Adapter()
+	if err != nil {
+		client.Close()
+		db.Close()
+		return nil, err
 	}
 	return New(Deps{
-		Store: db, Logs: NewBucket(client, c.Bucket), Adapter: adapter,
-		Now: time.Now, NewID: rand.Text, LeaseTTL: leaseTTL,
+		Leases: db, Staging: db, Totals: db, Logs: NewBucket(client, c.Bucket), Adapter: adapter,
+		Now: time.Now, NewID: rand.Text, LeaseTTL: leaseTTL, Budget: c.Budget, Parallel: parallel, Piece: piece,
 		Log: telemetry.NewProjectLogger(os.Stderr, c.Log.Level, c.Log.Project),
 	}), nil
 }

@@ -157,25 +157,6 @@ func (c *Sweep) Validate() error {
 	return p.err()
 }
 
-// RefreshReputation configures the function of that name.
-type RefreshReputation struct {
-	Log      Log
-	Database Database
-	Bucket   string `env:"SPEND_LOG_BUCKET"`
-	// The log's field names, the first that a line has wins; not set: the
-	// documented ones and common spellings of them.
-	WalletFields []string `env:"SPEND_LOG_WALLET_FIELDS"`
-	CostFields   []string `env:"SPEND_LOG_COST_FIELDS"`
-}
-
-// Validate reports values that could not work.
-func (c *RefreshReputation) Validate() error {
-	var p problems
-	c.Database.check(&p)
-	p.need(c.Bucket != "", "SPEND_LOG_BUCKET", "the bucket of the spend logs, without gs://")
-	return p.err()
-}
-
 // Address is 0x and 40 hex digits; a mixed-case spelling must satisfy EIP-55.
 type Address common.Address
 

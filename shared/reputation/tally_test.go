@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -64,6 +65,10 @@ func TestLine(t *testing.T) {
 		{"null", `null`, Spend{}, ErrNotObject},
 		{"half a line", `{"wallet":"` + evm, Spend{}, ErrNotObject},
 		{"two objects", `{} {}`, Spend{}, ErrNotObject},
+		{"too much for one call", `{"wallet":"` + evm + `","cost":1000000.000000001}`, Spend{}, ErrTooLarge},
+		{"the most for one call", `{"wallet":"` + evm + `","cost":1000000}`, Spend{Wallet: evm, Cost: MaxCost}, nil},
+		{"the last of two", `{"wallet":"` + evm + `","cost":1,"cost":2}`, Spend{Wallet: evm, Cost: 2 * USD}, nil},
+		{"the last of two is null", `{"wallet":"` + evm + `","cost":1,"cost":null}`, Spend{}, ErrMissingField},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -75,7 +80,16 @@ func TestLine(t *testing.T) {
 	}
 }
 
-func TestReadLog(t *testing.T) {
+// all is every line of r, read in one piece.
+func all(a Adapter, r io.Reader) (*Tally, error) {
+	t, last, err := a.NewReader(r, 0).Read(Limit{1 << 60, 1 << 30})
+	if err == nil && !last {
+		err = errors.New("the piece ended before the log")
+	}
+	return t, err
+}
+
+func TestRead(t *testing.T) {
 	log := strings.Join([]string{
 		`{"wallet":"` + evm + `","cost":0.1}`,
 		`{"wallet":"` + strings.ToUpper(evm) + `","cost":"0.2"}`,
@@ -93,59 +107,97 @@ func TestReadLog(t *testing.T) {
 		"data + EOF": iotest.DataErrReader(strings.NewReader(log)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := NewTally()
-			if err := DefaultAdapter().ReadLog(r, got); err != nil {
+			got, err := all(DefaultAdapter(), r)
+			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Totals[evm] != 250_000_000 || got.Totals[solana] != 3*USD || len(got.Totals) != 2 {
-				t.Errorf("totals = %v", got.Totals)
+			if totals := got.Totals(); totals[evm] != 250_000_000 || totals[solana] != 3*USD || len(totals) != 2 {
+				t.Errorf("totals = %v", totals)
 			}
-			if got.Lines != 7 || got.Broken != 2 || got.Rounded != 1 {
-				t.Errorf("lines, broken, rounded = %d, %d, %d; want 7, 2, 1", got.Lines, got.Broken, got.Rounded)
+			if want := (Count{Lines: 7, Broken: 2, Rounded: 1}); got.Count != want {
+				t.Errorf("count = %+v, want %+v", got.Count, want)
 			}
-			if s := fmt.Sprint(got.Samples); !strings.Contains(s, "line 5: ") || !strings.Contains(s, "line 7: ") {
-				t.Errorf("samples = %s; want lines 5 and 7", s)
+			want := []string{
+				fmt.Sprintf("byte %d: %s", strings.Index(log, "broken"), ErrNotObject),
+				fmt.Sprintf("byte %d: %s", strings.Index(log, "yyy")-len(`{"wallet":"`+evm+`","x":"`), ErrTooLong),
+			}
+			if !slices.Equal(got.Samples, want) {
+				t.Errorf("samples = %q, want %q", got.Samples, want)
 			}
 		})
 	}
 }
 
-func TestReadLogFails(t *testing.T) {
+func TestReadFails(t *testing.T) {
 	cut := errors.New("cut off")
 	r := io.MultiReader(strings.NewReader(`{"wallet":"`+evm+`","cost":1}`+"\n"), iotest.ErrReader(cut))
-	if err := DefaultAdapter().ReadLog(r, NewTally()); !errors.Is(err, cut) {
-		t.Errorf("ReadLog over a broken reader = %v, want the reader's error", err)
+	if _, err := all(DefaultAdapter(), r); !errors.Is(err, cut) {
+		t.Errorf("reading over a broken reader = %v, want the reader's error", err)
 	}
-	huge := strings.Repeat(`{"wallet":"`+evm+`","cost":9000000000}`+"\n", 2)
-	if err := DefaultAdapter().ReadLog(strings.NewReader(huge), NewTally()); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("ReadLog over the range = %v, want ErrTooLarge", err)
+	huge := strings.Repeat(`{"wallet":"`+evm+`","cost":1000000}`+"\n", 9224)
+	if _, err := all(DefaultAdapter(), strings.NewReader(huge)); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("reading over the range = %v, want ErrTooLarge", err)
 	}
 }
 
-func TestMerge(t *testing.T) {
-	sum := NewTally()
-	for i, log := range []string{
-		`{"wallet":"` + evm + `","cost":1}` + "\nx\nx\nx\n",
-		`{"wallet":"` + evm + `","cost":2}` + "\n" + `{"wallet":"` + solana + `","cost":0.0000000001}` + "\nx\nx\nx\n",
-	} {
-		part := NewTally()
-		if err := DefaultAdapter().ReadLog(strings.NewReader(log), part); err != nil {
+func TestFailedCalls(t *testing.T) {
+	tests := []struct {
+		condition, line string
+		failed          bool
+	}{
+		{"success=false", `"success":false`, true},
+		{"success=false", `"success":"false"`, true},
+		{"success=false", `"success":true`, false},
+		{"success=false", `"success":false,"success":true`, false},
+		{"success=false", `"succ\u0065ss":false`, true},
+		{"success=false", `"a":{"success":false}`, false},
+		{"statusCode=5*", `"statusCode":503`, true},
+		{"statusCode=5*", `"statusCode":200`, false},
+		{"error=*", `"error":null`, false},
+		{"error=*", `"error":{"code":1}`, true},
+		{"error=*", `"error":"x"`, true},
+		{"error=x", `"error":["x"]`, false},
+	}
+	for _, tt := range tests {
+		c, err := ParseCondition(tt.condition)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if !part.MostlyBroken() {
-			t.Errorf("part %d: %d of %d lines broken, and not mostly broken", i, part.Broken, part.Lines)
+		a := DefaultAdapter()
+		a.Failed = []Condition{c}
+		line := `{"wallet":"` + evm + `","cost":1,` + tt.line + "}\n"
+		want := Count{Lines: 2}
+		if tt.failed {
+			want.Failed = 2
 		}
-		if err := sum.Merge(part); err != nil {
-			t.Fatal(err)
+		got, err := all(a, strings.NewReader(line+line)) // the second meets a known wallet
+		if err != nil || got.Count != want {
+			t.Errorf("%s, %s: %+v, %v; want %+v", tt.condition, tt.line, got.Count, err, want)
+		}
+		if _, err := a.Line([]byte(line)); errors.Is(err, ErrFailedCall) != tt.failed {
+			t.Errorf("%s, %s: Line = %v", tt.condition, tt.line, err)
 		}
 	}
-	if sum.Totals[evm] != 3*USD || sum.Lines != 9 || sum.Broken != 6 || sum.Rounded != 1 || len(sum.Samples) != maxSamples {
-		t.Errorf("merged = %+v", sum)
+	for _, s := range []string{"", "success", "=false", "success="} {
+		if c, err := ParseCondition(s); err == nil {
+			t.Errorf("ParseCondition(%q) = %+v", s, c)
+		}
 	}
-	if err := sum.Merge(&Tally{Totals: map[string]NanoUSD{evm: 9223372036854775807}}); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("merging over the range = %v, want ErrTooLarge", err)
+}
+
+func TestSamplesHoldNothingOfTheLine(t *testing.T) {
+	log := `{"wallet":"sk-secret","cost":1}
+{"wallet":"` + evm + `","cost":"sk-secret"}
+sk-secret
+`
+	got, err := all(DefaultAdapter(), strings.NewReader(log))
+	if err != nil || len(got.Samples) != 3 || strings.Contains(fmt.Sprint(got.Samples), "secret") {
+		t.Errorf("samples %q, %v; want three without content", got.Samples, err)
 	}
-	if (&Tally{}).MostlyBroken() || (&Tally{Lines: 2, Broken: 1}).MostlyBroken() {
-		t.Error("half or none broken counts as mostly broken")
+}
+
+func TestMostlyBroken(t *testing.T) {
+	if (Count{}).MostlyBroken() || (Count{Lines: 2, Broken: 1}).MostlyBroken() || !(Count{Lines: 3, Broken: 2}).MostlyBroken() {
+		t.Error("want more than half")
 	}
 }

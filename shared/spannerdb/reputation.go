@@ -21,14 +21,18 @@ func (db *DB) UpsertStandings(ctx context.Context, standings []reputation.Standi
 	for chunk := range slices.Chunk(standings, reputationChunk) {
 		writes := make([]*spanner.Mutation, len(chunk))
 		for i, s := range chunk {
-			writes[i] = spanner.InsertOrUpdateMap("WalletReputation", map[string]any{
-				"Wallet": s.Wallet, "TotalPaidNano": int64(s.Total), "Tier": string(s.Tier),
-				"MultiplierBps": s.Tier.MultiplierBps(), "RefreshedAt": now.UTC(),
-			})
+			writes[i] = putStanding(s, now)
 		}
 		if _, err := db.apply(ctx, "upsert-standings", writes); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func putStanding(s reputation.Standing, now time.Time) *spanner.Mutation {
+	return spanner.InsertOrUpdateMap("WalletReputation", map[string]any{
+		"Wallet": s.Wallet, "TotalPaidNano": int64(s.Total), "Tier": string(s.Tier),
+		"MultiplierBps": s.Tier.MultiplierBps(), "RefreshedAt": now.UTC(),
+	})
 }

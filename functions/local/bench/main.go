@@ -18,12 +18,14 @@ import (
 	"github.com/BlockRunAI/worker-network/shared/localcloud/devchain/gasbench"
 )
 
-// figure is one line; max is the target, at most this; 0 is none.
+// figure is one line; Max and Min are the target, at most and at least this;
+// 0 is none.
 type figure = gasbench.Figure
 
 func main() {
 	table := flag.Bool("costs", false, "print the table of docs/costs.md instead")
 	var p prices
+	mb := flag.Int64("parse-mb", 1024, "how much of a spend log to parse for reputation.parse_speedup")
 	flag.Float64Var(&p.GasGwei, "gas-gwei", 0.005, "price of a unit of gas, for -costs")
 	flag.Float64Var(&p.EtherUSD, "ether-usd", 2800, "price of an ether, for -costs")
 	flag.Float64Var(&p.FacilitatorUSD, "facilitator-usd", 0.001, "the facilitator's fee, for -costs")
@@ -37,7 +39,7 @@ func main() {
 		}
 		return
 	}
-	missed, err := run(ctx, os.Stdout, os.Stderr)
+	missed, err := run(ctx, *mb, os.Stdout, os.Stderr)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -50,9 +52,9 @@ func main() {
 
 // run measures everything and prints it; missed is how many figures are
 // beyond their target.
-func run(ctx context.Context, out, notes io.Writer) (missed int, err error) {
+func run(ctx context.Context, parseMB int64, out, notes io.Writer) (missed int, err error) {
 	var figures []figure
-	for _, part := range []func(context.Context, io.Writer) ([]figure, error){verification, roundTrips, gas} {
+	for _, part := range []func(context.Context, io.Writer) ([]figure, error){verification, parseSpeedup(parseMB), roundTrips, gas} {
 		f, err := part(ctx, notes)
 		if err != nil {
 			return 0, err
@@ -77,7 +79,10 @@ func show(out io.Writer, figures []figure) (missed int, err error) {
 		if f.Max > 0 {
 			target = "<=" + number(f.Max)
 		}
-		if f.Max > 0 && f.Value > f.Max {
+		if f.Min > 0 {
+			target = ">=" + number(f.Min)
+		}
+		if f.Max > 0 && f.Value > f.Max || f.Value < f.Min {
 			missed++
 			target += " MISSED"
 		}

@@ -31,6 +31,7 @@ type Figure struct {
 	Value float64
 	Unit  string
 	Max   float64 // the target is at most this; 0 is none
+	Min   float64 // the target is at least this; 0 is none
 }
 
 // batch is how many payouts share a transaction where several do.
