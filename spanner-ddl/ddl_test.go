@@ -135,8 +135,11 @@ func schema(t *testing.T) parsedSchema {
 			case *ast.CreateIndex:
 				s.firstKeys["index "+d.Name.SQL()] = column{d.TableName.SQL(), d.Keys[0].Name.SQL()}
 			case *ast.AlterTable:
-				if add, ok := d.TableAlteration.(*ast.AddColumn); ok {
-					s.tables[d.Name.SQL()][add.Column.Name.SQL()] = add.Column.Type.SQL()
+				switch change := d.TableAlteration.(type) {
+				case *ast.AddColumn:
+					s.tables[d.Name.SQL()][change.Column.Name.SQL()] = change.Column.Type.SQL()
+				case *ast.DropColumn:
+					delete(s.tables[d.Name.SQL()], change.Name.SQL())
 				}
 			}
 		}

@@ -26,23 +26,19 @@ type LogPolicy struct {
 	// offers more, up to MaxFeeCap, in wei per gas.
 	StuckAfter time.Duration
 	MaxFeeCap  *big.Int
-	// ReassignAfter is how long after its last transaction a batch whose account
-	// nonce was used by none of its own waits for a node to come up with one all
-	// the same. It must be well beyond finality.
-	ReassignAfter time.Duration
 }
 
 // DefaultLogPolicy is for Base.
 func DefaultLogPolicy() LogPolicy {
 	return LogPolicy{
 		BatchMin: 20, BatchWait: 40 * time.Second, BatchMax: 100, MaxOpen: 4,
-		StuckAfter: time.Minute, MaxFeeCap: big.NewInt(10_000_000_000), ReassignAfter: time.Hour,
+		StuckAfter: time.Minute, MaxFeeCap: big.NewInt(10_000_000_000),
 	}
 }
 
 // Validate reports a policy that could not work.
 func (p LogPolicy) Validate() error {
-	if p.BatchMax < 1 || p.MaxOpen < 1 || p.StuckAfter <= 0 || p.ReassignAfter < p.StuckAfter || p.MaxFeeCap == nil || p.MaxFeeCap.Sign() <= 0 {
+	if p.BatchMax < 1 || p.MaxOpen < 1 || p.StuckAfter <= 0 || p.MaxFeeCap == nil || p.MaxFeeCap.Sign() <= 0 {
 		return errors.New("processpayout: a receipt batch needs room, time and fees above 0")
 	}
 	return nil
@@ -73,18 +69,18 @@ type (
 	// LogResend sends the recorded transaction with these fees again: the one who
 	// recorded it may have died before it was sent.
 	LogResend struct{ Fees chain.Fees }
-	// LogReassign: a foreign transaction has used its nonce, so none of its own
-	// can ever be mined.
-	LogReassign struct{}
+	// LogAdopt: its nonce is used, by something else or by one of its own that is
+	// not recorded or that the node has lost. What it was, its block says.
+	LogAdopt struct{}
 	// LogWait: nothing to do now.
 	LogWait struct{ Reason string }
 )
 
-func (LogConfirm) batchStep()  {}
-func (LogSend) batchStep()     {}
-func (LogResend) batchStep()   {}
-func (LogReassign) batchStep() {}
-func (LogWait) batchStep()     {}
+func (LogConfirm) batchStep() {}
+func (LogSend) batchStep()    {}
+func (LogResend) batchStep()  {}
+func (LogAdopt) batchStep()   {}
+func (LogWait) batchStep()    {}
 
 // DecideBatch says what to do next for an open receipt batch. It is pure.
 // Every transaction of a batch has the same account nonce and the same data,
@@ -96,8 +92,10 @@ func (p LogPolicy) DecideBatch(v BatchView) BatchStep {
 		return LogConfirm{Tx: v.Mined.Tx, Block: v.Mined.Block, Reverted: v.Mined.Reverted}
 	case v.Mined != nil:
 		return LogWait{"mined, in a block that is not safe yet"}
+	case v.Safe > b.AccountNonce:
+		return LogAdopt{}
 	case v.Latest > b.AccountNonce:
-		return p.overtaken(v)
+		return LogWait{"its account nonce is used, in a block that is not safe yet"}
 	case len(b.TxHashes) == 0:
 		return LogSend{v.Market}
 	}
@@ -109,21 +107,6 @@ func (p LogPolicy) DecideBatch(v BatchView) BatchStep {
 		return LogSend{more}
 	}
 	return LogResend{last}
-}
-
-// overtaken: its account nonce is used, and the node knows none of its own
-// transactions to be mined. Giving its receipts to another batch is final, so
-// a node that merely forgets must not bring it about.
-func (p LogPolicy) overtaken(v BatchView) BatchStep {
-	switch {
-	case v.Safe <= v.Batch.AccountNonce:
-		return LogWait{"its account nonce is used, in a block that is not safe yet"}
-	case len(v.Batch.TxHashes) == 0:
-		return LogReassign{} // nothing was ever signed for it
-	case v.Now.Sub(v.Batch.SentAt) < p.ReassignAfter:
-		return LogWait{"its account nonce is used, but the node knows no transaction of its own; asking again"}
-	}
-	return LogReassign{}
 }
 
 // recorded reports whether a transaction may be sent as far as the batch goes.

@@ -115,8 +115,7 @@ func (f failingLease) LeasePayout(context.Context, ledger.PayoutID, string, time
 // and in no reason.
 func TestNoChequeInTheLog(t *testing.T) {
 	w := newWorld(t, 5)
-	w.storm(60)
-	w.quiet(400)
+	w.play()
 	text := strings.ToLower(w.log.String())
 	signed := 0
 	for id, p := range w.store.payouts {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/BlockRunAI/worker-network/shared/chain"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
+	"github.com/BlockRunAI/worker-network/shared/receipt"
 )
 
 // advance moves one open batch on, as far as it can go now.
@@ -31,8 +32,9 @@ func (p *pass) advance(ctx context.Context, b ledger.ReceiptBatch) error {
 		return p.send(ctx, b, s.Fees)
 	case LogResend:
 		return p.resend(ctx, b, s.Fees)
-	case LogReassign:
-		return p.reassign(ctx, b)
+	case LogAdopt:
+		p.open--
+		return p.adopt(ctx, b.AccountNonce, b.AccountNonce+1)
 	case LogWait:
 		p.Log.InfoContext(ctx, "receipt batch waits", slog.String("batch", b.BatchKey.String()), slog.String("reason", s.Reason))
 	}
@@ -118,14 +120,44 @@ func (p *pass) broadcast(ctx context.Context, b ledger.ReceiptBatch, raw []byte)
 	return nil
 }
 
-// reassign gives the receipts to a new batch, and sends that.
-func (p *pass) reassign(ctx context.Context, b ledger.ReceiptBatch) error {
-	p.Log.ErrorContext(ctx, "a transaction that is not ours has used a receipt batch's nonce; its receipts move to another: who else has the log sender's key?",
-		slog.String("batch", b.BatchKey.String()))
-	fresh, err := p.Outcomes.ReassignReceipts(ctx, b.BatchKey, p.latest, p.Now())
-	if err != nil {
-		return err
+// adopt reads what the sender's account nonces from first up to next were used
+// for, and notes it: transactions of its own that were not recorded, those that
+// a database forgot which was restored to an earlier hour, and foreign ones.
+func (p *pass) adopt(ctx context.Context, first, next uint64) error {
+	return p.History.AccountTransactions(ctx, p.Signer.Address(), first, next, func(tx chain.AccountTx) error {
+		u := p.use(tx)
+		if err := p.Outcomes.AdoptNonce(ctx, u, p.Now()); err != nil {
+			return err
+		}
+		attrs := []any{slog.String("batch", u.BatchKey.String()), slog.String("tx", u.Tx.Hex()), slog.Int("receipts", len(u.Receipts))}
+		if len(u.Receipts) == 0 {
+			p.Log.ErrorContext(ctx, "a transaction that is not ours has used an account nonce of the log sender's: who else has its key?", attrs...)
+		} else {
+			p.Log.WarnContext(ctx, "log transaction found on chain that was not recorded; its receipts will not be written again", attrs...)
+		}
+		return nil
+	})
+}
+
+// use is a transaction of the log sender's, as far as receipts go.
+func (p *pass) use(tx chain.AccountTx) ledger.NonceUse {
+	u := ledger.NonceUse{
+		BatchKey: ledger.BatchKey{Sender: p.Signer.Address(), AccountNonce: tx.AccountNonce},
+		Tx:       tx.Tx, Block: tx.Block, Calldata: tx.Calldata,
 	}
-	p.open--
-	return p.advance(ctx, fresh)
+	if tx.To == nil {
+		return u
+	}
+	u.To = *tx.To
+	if u.To != p.Address {
+		return u
+	}
+	rs, err := receipt.Decode(tx.Calldata)
+	if err != nil {
+		return u
+	}
+	for _, r := range rs {
+		u.Receipts = append(u.Receipts, r.PayoutID)
+	}
+	return u
 }

@@ -47,6 +47,7 @@ type network struct {
 	deps     processpayout.Deps
 	logTo    common.Address
 	fault    func(facilitator.Call) facilitator.Fault
+	client   *x402.Client
 	sequence int
 }
 
@@ -70,7 +71,6 @@ func (l *lockedBuffer) String() string {
 func newNetwork(t *testing.T) *network {
 	t.Helper()
 	n := &network{T: t, log: &lockedBuffer{}, logTo: common.HexToAddress("0x1090000000000000000000000000000000000109")}
-	n.db = spannertest.Open(t, spannertest.New(t))
 	var err error
 	if n.chain, err = devchain.Start(t.Context(), devchain.Options{Instant: true}); err != nil {
 		t.Fatal(err)
@@ -98,16 +98,20 @@ func newNetwork(t *testing.T) *network {
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	t.Cleanup(f.Close)
-	client, err := x402.NewClient(x402.Options{URL: server.URL, SettleTimeout: 2 * time.Second})
-	if err != nil {
+	if n.client, err = x402.NewClient(x402.Options{URL: server.URL, SettleTimeout: 2 * time.Second}); err != nil {
 		t.Fatal(err)
 	}
-	n.deps = n.wire(client, logger)
+	n.useNewDatabase()
 	if err := n.deps.CheckStart(t.Context(), n.node); err != nil {
 		t.Fatal(err)
 	}
-	n.must(n.db.LoadTasks(t.Context(), time.Now(), tasks(40)))
 	return n
+}
+
+func (n *network) useNewDatabase() {
+	n.db = spannertest.Open(n.T, spannertest.New(n.T))
+	n.must(n.db.LoadTasks(n.Context(), time.Now(), tasks(40)))
+	n.deps = n.wire(n.client, slog.New(slog.NewTextHandler(n.log, nil)))
 }
 
 func (n *network) wire(client *x402.Client, log *slog.Logger) processpayout.Deps {
@@ -128,7 +132,7 @@ func (n *network) wire(client *x402.Client, log *slog.Logger) processpayout.Deps
 		Domain: n.chain.Network.Domain(), Caps: ledger.PayoutCaps{PerPayout: 1_000_000, PerDay: 100_000_000},
 		Policy: policy, Now: time.Now, NewID: newID, Log: log, AttemptTime: 20 * time.Second, LeaseTTL: 30 * time.Second,
 		Receipts: &processpayout.Receipts{
-			Batches: n.db, Outcomes: n.db, Leases: n.db, Account: n.node, Mempool: n.node, Signer: signer.FromKey(n.chain.LogSender),
+			Batches: n.db, Outcomes: n.db, Leases: n.db, Account: n.node, History: n.node, Mempool: n.node, Signer: signer.FromKey(n.chain.LogSender),
 			ChainID: n.chain.Network.ChainID, Address: n.logTo, Encode: receipt.EncodeJSON, Policy: logPolicy,
 			Now: time.Now, NewID: newID, Log: log, LeaseTTL: 30 * time.Second,
 		},
@@ -359,5 +363,37 @@ func TestRealPartsSecondRail(t *testing.T) {
 	n.verify(append(payouts, last))
 	if _, after, err := n.node.AccountNonces(t.Context(), relayer.Address()); err != nil || after != sent {
 		t.Errorf("the relayer's %d transactions became %d, %v", sent, after, err)
+	}
+}
+
+// On real parts, a database that has lost everything, and workers who earn the
+// same payouts again: what the chain says was paid is adopted, and so are the
+// receipts that it holds.
+func TestRealPartsRestoredDatabase(t *testing.T) {
+	n := newNetwork(t)
+	var payouts []ledger.PayoutID
+	earn := func(from, to int) {
+		for i := from; i < to; i++ {
+			id := n.open(i, common.BigToAddress(big.NewInt(int64(0xe0000+i))))
+			if i >= len(payouts) {
+				payouts = append(payouts, id)
+			}
+		}
+	}
+	earn(0, 3)
+	n.settle()
+	earn(3, 5)
+	n.settle() // at least two log transactions
+	n.verify(payouts)
+
+	n.useNewDatabase()
+	earn(2, 6) // one that nobody paid among them
+	n.settle()
+	n.verify(payouts)
+	earn(0, 2)
+	n.settle()
+	n.verify(payouts)
+	if !strings.Contains(n.log.String(), "log transaction found on chain that was not recorded") {
+		t.Error("nothing was adopted")
 	}
 }

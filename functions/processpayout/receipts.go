@@ -26,7 +26,7 @@ type Batches interface {
 type BatchOutcomes interface {
 	RecordBroadcast(ctx context.Context, k ledger.BatchKey, tx common.Hash, feeCap, tipCap *big.Int, now time.Time) error
 	ConfirmReceipts(ctx context.Context, k ledger.BatchKey, tx common.Hash, block uint64, now time.Time) error
-	ReassignReceipts(ctx context.Context, k ledger.BatchKey, chainNonce uint64, now time.Time) (ledger.ReceiptBatch, error)
+	AdoptNonce(ctx context.Context, u ledger.NonceUse, now time.Time) error
 }
 
 // Leases says who may do something that one instance does at a time. TakeLease
@@ -36,10 +36,16 @@ type Leases interface {
 	ReleaseLease(ctx context.Context, name, owner string) error
 }
 
-// Account reads the log sender's account.
+// Account reads an account: the log sender's, or the relayer's.
 type Account interface {
 	AccountNonces(ctx context.Context, a common.Address) (safe, latest uint64, err error)
 	TxStatus(ctx context.Context, hashes []common.Hash) (*chain.Mined, error)
+}
+
+// History reads what an account's nonces from first up to next were used for,
+// in order, in safe blocks.
+type History interface {
+	AccountTransactions(ctx context.Context, a common.Address, first, next uint64, yield func(chain.AccountTx) error) error
 }
 
 // Mempool takes transactions.
@@ -56,6 +62,7 @@ type Receipts struct {
 	Outcomes BatchOutcomes
 	Leases   Leases
 	Account  Account
+	History  History
 	Mempool  Mempool
 	Signer   chain.Signer // the log sender's key
 	ChainID  int64
@@ -144,20 +151,36 @@ func (p *pass) run(ctx context.Context) error {
 		errs = append(errs, p.advance(ctx, b))
 	}
 	for p.open < p.Policy.MaxOpen {
-		b, err := p.Batches.ReserveReceipts(ctx, sender, p.Address, p.latest, p.Policy.BatchMax, p.Now(), p.encode)
-		if err != nil {
-			errs = append(errs, err)
-			break
+		b, err := p.reserve(ctx)
+		if err == nil && b != nil {
+			err = p.advance(ctx, *b)
 		}
-		if b == nil {
-			break
-		}
-		if err := p.advance(ctx, *b); err != nil {
-			errs = append(errs, err)
+		errs = append(errs, err)
+		if err != nil || b == nil {
 			break
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// reserve makes a new batch. When the account has used nonces that the database
+// knows nothing of, it is first told what for, once their blocks are safe.
+func (p *pass) reserve(ctx context.Context) (*ledger.ReceiptBatch, error) {
+	take := func() (*ledger.ReceiptBatch, error) {
+		return p.Batches.ReserveReceipts(ctx, p.Signer.Address(), p.Address, p.latest, p.Policy.BatchMax, p.Now(), p.encode)
+	}
+	b, err := take()
+	var gap *ledger.NonceGap
+	if !errors.As(err, &gap) {
+		return b, err
+	}
+	if p.safe < gap.To {
+		return nil, fmt.Errorf("receipts wait until what is unknown is safe: %w", err)
+	}
+	if err := p.adopt(ctx, gap.From, gap.To); err != nil {
+		return nil, fmt.Errorf("%w: %w", gap, err)
+	}
+	return take()
 }
 
 func (r *Receipts) encode(payouts []ledger.Payout) ([]byte, error) {

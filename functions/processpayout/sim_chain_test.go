@@ -252,6 +252,23 @@ func (c *simChain) txStatus(hashes []common.Hash, lag int) *chain.Mined {
 	return nil
 }
 
+// accountTransactions are those of an account with nonces first to next - 1, as
+// of a node's safe block.
+func (c *simChain) accountTransactions(of common.Address, first, next uint64, lag int) (out []chain.AccountTx, err error) {
+	safe := c.safeHead(c.behind(lag))
+	if c.accountNonce(of, safe) < next {
+		return nil, chain.ErrInconsistent
+	}
+	for i, b := range c.blocks[:safe+1] {
+		for _, tx := range b.txs {
+			if tx.account != nil && tx.from == of && tx.account.Nonce() >= first && tx.account.Nonce() < next {
+				out = append(out, chain.AccountTx{AccountNonce: tx.account.Nonce(), Tx: tx.hash, Block: uint64(i), To: tx.account.To(), Calldata: tx.account.Data()})
+			}
+		}
+	}
+	return out, nil
+}
+
 // transfers are all that the treasury has paid, by nonce.
 func (c *simChain) transfers() map[common.Hash][]x402.Authorization {
 	all := map[common.Hash][]x402.Authorization{}

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"flag"
 	"fmt"
-	"math/big"
 	"testing"
 	"time"
 
@@ -52,10 +51,6 @@ func TestMutationsAreCaught(t *testing.T) {
 			d.Chain = ownClock{d.Chain, w}
 			return d
 		}},
-		{"log transactions are not recorded before they are sent", 1, func(_ *world, d Deps) Deps {
-			d.Receipts.Outcomes = forgetful{d.Receipts.Outcomes}
-			return d
-		}},
 		{"a stuck log transaction is sent again under the next nonce", 1, func(w *world, d Deps) Deps {
 			d.Receipts.Batches = nextNonces{d.Receipts.Batches, w}
 			return d
@@ -100,11 +95,8 @@ func caught(seed uint64, wrap func(*world, Deps) Deps) (what string) {
 		}
 	}()
 	w := newWorld(catch{}, seed)
-	w.policy.Validity = 20 * time.Minute
-	w.logPolicy.ReassignAfter = 2 * time.Hour
 	w.wrap = func(d Deps) Deps { return wrap(w, d) }
-	w.storm(40)
-	w.quiet(400)
+	w.play()
 	return ""
 }
 
@@ -215,12 +207,6 @@ func (c ownClock) Authorization(ctx context.Context, p ledger.Payout, hint commo
 		a.SafeTime = c.w.now
 	}
 	return a, err
-}
-
-type forgetful struct{ BatchOutcomes }
-
-func (forgetful) RecordBroadcast(context.Context, ledger.BatchKey, common.Hash, *big.Int, *big.Int, time.Time) error {
-	return nil
 }
 
 // nextNonces sends what is open under the account's next nonce.

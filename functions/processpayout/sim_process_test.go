@@ -48,6 +48,12 @@ type process struct {
 	acked  bool
 }
 
+// readOnly are the effects that leave the world as it is.
+var readOnly = map[string]bool{
+	"Authorization": true, "Obstacle": true, "AccountNonces": true, "TxStatus": true, "AccountTransactions": true, "SuggestFees": true,
+	"EstimateGas": true, "Call": true, "PayoutResults": true, "ReceiptsDue": true, "OpenReceiptBatches": true, "SendablePayouts": true,
+}
+
 // effect lets the scheduler choose when something happens, and what comes of it.
 func (p *process) effect(name string, do func(lag int) error) error {
 	if p.dead {
@@ -78,6 +84,7 @@ func (p *process) effect(name string, do func(lag int) error) error {
 		panic(killed{})
 	}
 	err := do(lag)
+	p.world.touched = p.world.touched || !readOnly[name]
 	switch f {
 	case failAfter:
 		return errLost
@@ -157,7 +164,11 @@ func (p *process) Name() string { return "facilitator" }
 
 // Settle has no error to give: a call that failed either way is unknown.
 func (p *process) Settle(_ context.Context, pay x402.Payment) (o x402.Outcome) {
-	err := p.effect("Settle", func(int) error { o = p.world.facilitator.settle(p.world, pay); return nil })
+	err := p.effect("Settle", func(int) error {
+		p.world.give(pay)
+		o = p.world.facilitator.settle(p.world, pay)
+		return nil
+	})
 	if err != nil {
 		return x402.Outcome{Kind: x402.Unknown, Reason: x402.ReasonTransport}
 	}
@@ -190,9 +201,8 @@ func (p *process) ConfirmReceipts(_ context.Context, k ledger.BatchKey, tx commo
 	return p.effect("ConfirmReceipts", func(int) error { return p.world.store.confirmBatch(k, tx, block) })
 }
 
-func (p *process) ReassignReceipts(_ context.Context, k ledger.BatchKey, chainNonce uint64, now time.Time) (b ledger.ReceiptBatch, err error) {
-	err = p.effect("ReassignReceipts", func(int) (err error) { b, err = p.world.store.reassign(k, chainNonce, now); return err })
-	return b, err
+func (p *process) AdoptNonce(_ context.Context, u ledger.NonceUse, now time.Time) error {
+	return p.effect("AdoptNonce", func(int) error { return p.world.store.adopt(u, now) })
 }
 
 func (p *process) TakeLease(_ context.Context, name, owner string, now time.Time, ttl time.Duration) error {
@@ -213,13 +223,29 @@ func (p *process) AccountNonces(_ context.Context, of common.Address) (safe, lat
 
 func (p *process) TxStatus(_ context.Context, hashes []common.Hash) (m *chain.Mined, err error) {
 	err = p.effect("TxStatus", func(lag int) error {
-		if lag == forgotten {
-			return errLost
+		if lag != forgotten {
+			m = p.world.chain.txStatus(hashes, lag)
 		}
-		m = p.world.chain.txStatus(hashes, 0)
 		return nil
 	})
 	return m, err
+}
+
+func (p *process) AccountTransactions(_ context.Context, of common.Address, first, next uint64, yield func(chain.AccountTx) error) error {
+	var txs []chain.AccountTx
+	err := p.effect("AccountTransactions", func(lag int) (err error) {
+		if lag == forgotten { // a node without the state of old blocks
+			return errLost
+		}
+		txs, err = p.world.chain.accountTransactions(of, first, next, lag)
+		return err
+	})
+	for _, tx := range txs {
+		if err == nil {
+			err = yield(tx)
+		}
+	}
+	return err
 }
 
 func (p *process) SuggestFees(context.Context) (f chain.Fees, err error) {
@@ -236,7 +262,15 @@ func (p *process) EstimateGas(_ context.Context, _, _ common.Address, data []byt
 }
 
 func (p *process) Broadcast(_ context.Context, raw []byte) (s chain.Sent, err error) {
-	err = p.effect("Broadcast", func(int) (err error) { s, err = p.world.chain.broadcast(raw); return err })
+	err = p.effect("Broadcast", func(int) (err error) {
+		s, err = p.world.chain.broadcast(raw)
+		if n := len(p.world.chain.mempool); s == chain.Accepted {
+			for _, pay := range p.world.chain.mempool[n-1].wants {
+				p.world.give(pay)
+			}
+		}
+		return err
+	})
 	return s, err
 }
 

@@ -22,6 +22,7 @@ type simStore struct {
 	results map[ledger.PayoutID][]simResult
 	days    map[string]ledger.Micros
 	batches map[ledger.BatchKey]ledger.ReceiptBatch
+	adopted map[ledger.PayoutID]ledger.BatchKey
 	leases  map[string]simLease
 
 	// noLeases has every lease granted: safety must not depend on them.
@@ -42,13 +43,14 @@ func newSimStore() *simStore {
 	return &simStore{
 		payouts: map[ledger.PayoutID]ledger.Payout{}, credits: map[common.Address]ledger.Credits{},
 		results: map[ledger.PayoutID][]simResult{}, days: map[string]ledger.Micros{},
-		batches: map[ledger.BatchKey]ledger.ReceiptBatch{}, leases: map[string]simLease{},
+		batches: map[ledger.BatchKey]ledger.ReceiptBatch{}, adopted: map[ledger.PayoutID]ledger.BatchKey{}, leases: map[string]simLease{},
 	}
 }
 
 // clone is the store as it stands, for one that goes another way.
 func (s simStore) clone() simStore {
 	s.payouts, s.credits, s.days = maps.Clone(s.payouts), maps.Clone(s.credits), maps.Clone(s.days)
+	s.adopted = maps.Clone(s.adopted)
 	s.batches, s.leases, s.results = maps.Clone(s.batches), maps.Clone(s.leases), maps.Clone(s.results)
 	for id, rs := range s.results {
 		s.results[id] = slices.Clip(rs)
@@ -59,7 +61,7 @@ func (s simStore) clone() simStore {
 // owns reports whether an effect of that name is a transaction of the database.
 func (s *simStore) owns(effect string) bool {
 	switch effect {
-	case "Authorization", "Obstacle", "Settle", "AccountNonces", "TxStatus", "SuggestFees", "EstimateGas", "Broadcast", "Call", "Sleep":
+	case "Authorization", "Obstacle", "Settle", "AccountNonces", "TxStatus", "AccountTransactions", "SuggestFees", "EstimateGas", "Broadcast", "Call", "Sleep":
 		return false
 	}
 	return true
@@ -200,24 +202,39 @@ func (s *simStore) reserve(sender, logAddress common.Address, chainNonce uint64,
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	payouts := make([]ledger.Payout, len(ids))
-	for i, id := range ids {
-		payouts[i] = s.payouts[id]
+	if known := s.nextNonce(sender, 0); known < chainNonce {
+		return nil, &ledger.NonceGap{Sender: sender, From: known, To: chainNonce}
 	}
-	data, err := encode(payouts)
-	if err != nil {
-		return nil, err
+	var payouts, onChain []ledger.Payout
+	for _, id := range ids {
+		p := s.payouts[id]
+		if k, ok := s.adopted[id]; ok {
+			p.ReceiptDueAt, p.ReceiptBatch, p.LogTx = time.Time{}, &k, s.batches[k].LogTx
+			onChain = append(onChain, p)
+			continue
+		}
+		payouts = append(payouts, p)
 	}
-	b := ledger.ReceiptBatch{
-		BatchKey:   ledger.BatchKey{Sender: sender, AccountNonce: s.nextNonce(sender, chainNonce)},
-		LogAddress: logAddress, Calldata: data, ReceiptCount: int64(len(ids)), State: ledger.BatchOpen, CreatedAt: now,
+	var b *ledger.ReceiptBatch
+	if len(payouts) > 0 {
+		data, err := encode(payouts)
+		if err != nil {
+			return nil, err
+		}
+		b = &ledger.ReceiptBatch{
+			BatchKey:   ledger.BatchKey{Sender: sender, AccountNonce: s.nextNonce(sender, chainNonce)},
+			LogAddress: logAddress, Calldata: data, ReceiptCount: int64(len(payouts)), State: ledger.BatchOpen, CreatedAt: now,
+		}
+		s.batches[b.BatchKey] = *b
 	}
-	s.batches[b.BatchKey] = b
 	for _, p := range payouts {
 		p.ReceiptDueAt, p.ReceiptBatch = time.Time{}, &b.BatchKey
 		s.payouts[p.ID] = p
 	}
-	return &b, nil
+	for _, p := range onChain {
+		s.payouts[p.ID] = p
+	}
+	return b, nil
 }
 
 func (s *simStore) inBatch(k ledger.BatchKey, do func(*ledger.Payout)) {
@@ -255,19 +272,29 @@ func (s *simStore) confirmBatch(k ledger.BatchKey, tx common.Hash, block uint64)
 	})
 }
 
-func (s *simStore) reassign(k ledger.BatchKey, chainNonce uint64, now time.Time) (fresh ledger.ReceiptBatch, err error) {
-	if old := s.batches[k]; old.State == ledger.BatchReplaced {
-		return s.batches[ledger.BatchKey{Sender: k.Sender, AccountNonce: old.ReplacedBy}], nil
-	}
-	err = s.changeBatch(k, func(b *ledger.ReceiptBatch) (err error) {
-		fresh, err = b.Reassign(s.nextNonce(k.Sender, max(chainNonce, k.AccountNonce+1)), now)
+func (s *simStore) adopt(u ledger.NonceUse, now time.Time) error {
+	changed, carried := true, false
+	if _, ok := s.batches[u.BatchKey]; !ok {
+		s.batches[u.BatchKey] = ledger.AdoptedBatch(u, now)
+	} else if err := s.changeBatch(u.BatchKey, func(b *ledger.ReceiptBatch) (err error) {
+		changed, carried, err = b.Adopt(u, now)
 		return err
-	})
-	if err == nil {
-		s.batches[fresh.BatchKey] = fresh
-		s.inBatch(k, func(p *ledger.Payout) { key := fresh.BatchKey; p.ReceiptBatch = &key })
+	}); err != nil || !changed {
+		return err
 	}
-	return fresh, err
+	s.inBatch(u.BatchKey, func(p *ledger.Payout) {
+		if carried {
+			p.LogTx = u.Tx
+			return
+		}
+		p.ReceiptBatch, p.ReceiptDueAt = nil, now
+	})
+	if !carried {
+		for _, id := range u.Receipts {
+			s.adopted[id] = u.BatchKey
+		}
+	}
+	return nil
 }
 
 func (s *simStore) takeLease(name, owner string, now time.Time, ttl time.Duration) error {

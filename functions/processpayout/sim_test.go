@@ -192,33 +192,36 @@ func TestObstacles(t *testing.T) {
 }
 
 // A database restored to an earlier hour opens the same payout again, finds its
-// nonce used, and adopts what was paid.
+// nonce used, and adopts what was paid; and finds its receipt on chain by the
+// nonces of the log sender's account, and adopts that.
 func TestRestoredDatabaseAdoptsWhatWasPaid(t *testing.T) {
-	w := newWorld(t, 1)
-	first := w.open(simWorker(1))
-	w.quiet(40)
-	chain := w.chain
-	chain.blocks = chain.blocks[:len(chain.blocks):len(chain.blocks)]
-
-	w2 := newWorld(t, 2)
-	w2.now, w2.chain = w.now, chain
-	for i := range chain.blocks { // the receipt of the lost payout is not compared with the new one
-		kept := chain.blocks[i].txs[:0:0]
-		for _, tx := range chain.blocks[i].txs {
-			if tx.account == nil {
-				kept = append(kept, tx)
+	for name, restore := range map[string]int{"before it was opened": 0, "opened": 1, "signed": 2, "confirmed": 12} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, 1)
+			var before simStore
+			var id ledger.PayoutID
+			for i := range 60 {
+				if i == restore {
+					before = w.store.clone()
+				}
+				if i == 0 {
+					id = w.open(simWorker(1))
+				} else {
+					w.round()
+				}
 			}
-		}
-		chain.blocks[i].txs = kept
-	}
-	again := w2.open(simWorker(1))
-	if again != first {
-		t.Fatalf("the restored database opens %s, not %s", again, first)
-	}
-	w2.quiet(40)
-	p := w2.store.payouts[again]
-	if p.State != ledger.Confirmed || p.UsdcTx != w.store.payouts[first].UsdcTx {
-		t.Errorf("payout is %s by %s, want confirmed by %s", p.State, p.UsdcTx, w.store.payouts[first].UsdcTx)
+			w.checkEnd()
+			paid := w.store.payouts[id]
+			w.restore(before)
+			if again := w.reopen(paid); again != id {
+				t.Fatalf("the restored database opens %s, not %s", again, id)
+			}
+			w.quiet(60)
+			p := w.store.payouts[id]
+			if p.State != ledger.Confirmed || p.UsdcTx != paid.UsdcTx || p.LogTx != paid.LogTx {
+				t.Errorf("payout is %s by %s, logged by %s; was confirmed by %s, logged by %s", p.State, p.UsdcTx, p.LogTx, paid.UsdcTx, paid.LogTx)
+			}
+		})
 	}
 }
 

@@ -45,9 +45,16 @@ type world struct {
 	caps        ledger.PayoutCaps
 	wrap        func(Deps) Deps // a mutation of the function under test, or nil
 
+	cheques []x402.Payment // every authorization that ever left a process
+
+	// lost are the nonces of payouts that were there before the database was
+	// restored to an earlier hour.
+	lost map[common.Hash]bool
+
 	// fault says what happens to the next effect of that name.
 	fault   func(name string) fault
-	effects int // seen so far
+	effects int  // seen so far
+	touched bool // something may have changed since the last check
 	ids     int
 	log     bytes.Buffer
 }
@@ -95,6 +102,27 @@ func (w *world) open(worker common.Address) ledger.PayoutID {
 	return ids[len(ids)-1]
 }
 
+// restore sets the database back to what it was. Nothing is on its way then:
+// processes are stopped for it, and what they sent is mined or gone.
+func (w *world) restore(before simStore) {
+	w.chain.mempool = nil
+	if w.lost == nil {
+		w.lost = map[common.Hash]bool{}
+	}
+	for _, p := range w.store.payouts {
+		w.lost[p.Nonce] = true
+	}
+	*w.store = before.clone()
+}
+
+// reopen earns a payout again that was lost, with the same results.
+func (w *world) reopen(p ledger.Payout) ledger.PayoutID {
+	if _, ok := w.store.payouts[p.ID]; ok {
+		return p.ID
+	}
+	return w.open(p.ID.Worker)
+}
+
 // deps is the function under test, as one process.
 func (w *world) deps(p *process) Deps {
 	clock := func() time.Time { return w.now }
@@ -109,7 +137,7 @@ func (w *world) deps(p *process) Deps {
 		Payouts: p, Cheques: p, Outcomes: p, Chain: p, Rails: []Rail{p}, Signer: w.keys.treasury, Domain: w.chain.domain,
 		Caps: w.caps, Policy: w.policy, Now: clock, NewID: newID, Log: log, AttemptTime: time.Minute, LeaseTTL: 4 * time.Minute,
 		Receipts: &Receipts{
-			Batches: p, Outcomes: p, Leases: p, Account: p, Mempool: p, Signer: w.keys.log, ChainID: 84532, Address: w.logAddress,
+			Batches: p, Outcomes: p, Leases: p, Account: p, History: p, Mempool: p, Signer: w.keys.log, ChainID: 84532, Address: w.logAddress,
 			Encode: receipt.EncodeCompact, Policy: w.logPolicy, Now: clock, NewID: newID, Log: log, LeaseTTL: 4 * time.Minute,
 		},
 	}
@@ -185,6 +213,7 @@ func (w *world) deliver(hints ...hint.Hint) {
 func (w *world) round() {
 	w.now = w.now.Add(15 * time.Second)
 	w.chain.tick(w.now)
+	w.touched = true
 	hints := w.queue
 	w.queue = nil
 	for _, id := range w.store.due(w.now) {
@@ -232,9 +261,11 @@ func (w *world) dump() string {
 	return b.String()
 }
 
-// broadcastAnyway is somebody else who brings a stored authorization onto the
-// chain.
-func (w *world) broadcastAnyway(id ledger.PayoutID) {
-	p := w.store.payouts[id]
-	w.chain.submit(simTx{wants: []x402.Payment{{Domain: w.chain.domain, Authorization: authorization(p), Signature: p.Signature}}})
+// give is an authorization that leaves a process: from here on anybody may
+// bring it onto the chain, at any time.
+func (w *world) give(pay x402.Payment) {
+	same := func(other x402.Payment) bool { return string(other.Signature) == string(pay.Signature) }
+	if !slices.ContainsFunc(w.cheques, same) {
+		w.cheques = append(w.cheques, pay)
+	}
 }

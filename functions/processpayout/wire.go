@@ -88,7 +88,7 @@ func deps(c *config.ProcessPayout, network usdc.Network, db *spannerdb.DB, node 
 		Chain:  Base{Node: node, Token: node},
 		Signer: k.treasury, Domain: network.Domain(), Caps: c.Caps(), Policy: policy(c.Payouts),
 		Receipts: &Receipts{
-			Batches: db, Outcomes: db, Leases: db, Account: node, Mempool: node,
+			Batches: db, Outcomes: db, Leases: db, Account: node, History: node, Mempool: node,
 			Signer: k.logSender, ChainID: network.ChainID, Address: common.Address(c.LogAddress),
 			Encode: encoder(c.Receipts.Form), Policy: logPolicy(c.Receipts),
 			Now: time.Now, NewID: rand.Text, Log: log, LeaseTTL: lease,

@@ -39,10 +39,12 @@ func TestBooksReport(t *testing.T) {
 	w, b := soundBooks(t)
 	r.AddWorker(w)
 	r.AddBatch(b)
+	// One that was adopted, with two payouts that are not known yet.
+	r.AddBatch(BatchBooks{Batch: ReceiptBatch{State: BatchAdopted, ReceiptCount: 2, LogTx: txA}})
 	if err := r.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if r.Workers != 1 || r.Payouts != 7 || r.Results != 29 || r.Batches != 1 || r.Credits.TotalEarned != 70_070 || r.Credits.TotalPaid != 20_000 {
+	if r.Workers != 1 || r.Payouts != 7 || r.Results != 29 || r.Batches != 2 || r.Credits.TotalEarned != 70_070 || r.Credits.TotalPaid != 20_000 {
 		t.Errorf("totals %+v", r)
 	}
 }
@@ -85,9 +87,14 @@ func TestBooksReportSeesEveryDamage(t *testing.T) {
 			p := &w.Payouts[at(Authorised)]
 			p.Signature, p.ValidBefore = nil, 0
 		},
-		"batch lacks a payout":        func(_ *WorkerBooks, b *BatchBooks) { b.Payouts = nil },
-		"batch has one more":          func(_ *WorkerBooks, b *BatchBooks) { b.Payouts = append(b.Payouts, b.Payouts[0]) },
-		"replaced batch has a payout": func(_ *WorkerBooks, b *BatchBooks) { b.Batch.State = BatchReplaced },
+		"batch lacks a payout": func(_ *WorkerBooks, b *BatchBooks) { b.Payouts = nil },
+		"batch has one more":   func(_ *WorkerBooks, b *BatchBooks) { b.Payouts = append(b.Payouts, b.Payouts[0]) },
+		"adopted batch has one more": func(_ *WorkerBooks, b *BatchBooks) {
+			b.Batch.State, b.Payouts = BatchAdopted, append(b.Payouts, b.Payouts[0])
+		},
+		"adopted batch without a tx": func(_ *WorkerBooks, b *BatchBooks) {
+			b.Batch.State, b.Batch.LogTx, b.Payouts = BatchAdopted, common.Hash{}, nil
+		},
 		"open batch with log tx":      func(_ *WorkerBooks, b *BatchBooks) { b.Batch.State = BatchOpen },
 		"confirmed batch without one": func(_ *WorkerBooks, b *BatchBooks) { b.Batch.LogTx, b.Payouts[0].LogTx = common.Hash{}, common.Hash{} },
 		"payout names another log tx": func(_ *WorkerBooks, b *BatchBooks) { b.Payouts[0].LogTx = txA },

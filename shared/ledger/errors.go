@@ -1,6 +1,11 @@
 package ledger
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ethereum/go-ethereum/common"
+)
 
 // The reasons for which a verb on payouts, receipts or leases changes
 // nothing. Each says what a message handler owes its sender: an acknowledged
@@ -32,7 +37,23 @@ var (
 	// ErrPayoutCap: the amount is above the cap per payout. Record the reason,
 	// and acknowledge.
 	ErrPayoutCap = errors.New("above the cap per payout")
+	// ErrNonceGap: account nonces of the log sender were used by transactions that
+	// the database does not know. Adopt them first: they may carry receipts.
+	ErrNonceGap = errors.New("account nonces used by transactions that are not known")
 	// ErrDailyCap: the day's cap is used up. Record the reason, with work due the
 	// next UTC day, and acknowledge.
 	ErrDailyCap = errors.New("above the day's cap")
 )
+
+// NonceGap is an ErrNonceGap that says which: From up to, but without, To.
+type NonceGap struct {
+	Sender   common.Address
+	From, To uint64
+}
+
+func (g *NonceGap) Error() string {
+	return fmt.Sprintf("%s, nonces %d to %d: %v", CanonicalAddress(g.Sender), g.From, g.To-1, ErrNonceGap)
+}
+
+// Unwrap is ErrNonceGap.
+func (g *NonceGap) Unwrap() error { return ErrNonceGap }

@@ -45,35 +45,79 @@ func TestBatchIsConfirmedOnceByOneOfItsOwn(t *testing.T) {
 	if err := b.Broadcast(common.HexToHash("0xcc"), fee, fee, t0); !errors.Is(err, ErrFinal) {
 		t.Errorf("sent after it was confirmed: %v", err)
 	}
-	if _, err := b.Reassign(5, t0); !errors.Is(err, ErrFinal) {
-		t.Errorf("reassigned after it was confirmed: %v", err)
-	}
 	if !reflect.DeepEqual(b, old) {
 		t.Errorf("a refused verb changed %+v", b)
 	}
 }
 
-func TestReassignedBatchCarriesTheSameReceipts(t *testing.T) {
-	b := openBatch()
-	if err := b.Broadcast(txA, big.NewInt(1), big.NewInt(1), t0); err != nil {
-		t.Fatal(err)
+// What used a batch's account nonce decides what becomes of it: a transaction
+// with its own receipts confirms it, recorded or not; any other takes its place.
+func TestAdopt(t *testing.T) {
+	use := func(change func(*NonceUse)) NonceUse {
+		b := openBatch()
+		u := NonceUse{BatchKey: b.BatchKey, Tx: txB, Block: 9, To: b.LogAddress, Calldata: b.Calldata, Receipts: []PayoutID{{Seq: 1}, {Seq: 2}}}
+		change(&u)
+		return u
 	}
-	for _, nonce := range []uint64{0, 4} {
-		if _, err := b.Reassign(nonce, t0); err == nil {
-			t.Errorf("reassigned to nonce %d, which is used", nonce)
+	sent := func() ReceiptBatch {
+		b := openBatch()
+		if err := b.Broadcast(txA, big.NewInt(1), big.NewInt(1), t0); err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	for _, tt := range []struct {
+		name    string
+		batch   ReceiptBatch
+		use     NonceUse
+		carried bool
+		hashes  []common.Hash
+	}{
+		{"its own, which the node forgot", sent(), use(func(u *NonceUse) { u.Tx = txA }), true, []common.Hash{txA}},
+		{"its receipts, in a transaction that is not recorded", sent(), use(func(*NonceUse) {}), true, []common.Hash{txA, txB}},
+		{"its receipts, never recorded at all", openBatch(), use(func(*NonceUse) {}), true, []common.Hash{txB}},
+		{"other receipts", sent(), use(func(u *NonceUse) { u.Calldata = []byte("others") }), false, []common.Hash{txB}},
+		{"to somewhere else", sent(), use(func(u *NonceUse) { u.To[0] = 9; u.Receipts = nil }), false, []common.Hash{txB}},
+	} {
+		b := tt.batch
+		changed, carried, err := b.Adopt(tt.use, t0)
+		state := BatchAdopted
+		if tt.carried {
+			state = BatchConfirmed
+		}
+		if err != nil || !changed || carried != tt.carried || b.State != state || b.LogTx != tt.use.Tx || b.LogBlock != 9 || !reflect.DeepEqual(b.TxHashes, tt.hashes) {
+			t.Errorf("%s: %t, %t, %v: %+v", tt.name, changed, carried, err, b)
+		}
+		if !tt.carried && (b.ReceiptCount != int64(len(tt.use.Receipts)) || (len(b.Calldata) > 0) != (len(tt.use.Receipts) > 0) || b.LogAddress != tt.use.To) {
+			t.Errorf("%s: %+v is not what the nonce was used for", tt.name, b)
+		}
+		old := b
+		if changed, _, err := b.Adopt(tt.use, t0); changed || err != nil {
+			t.Errorf("%s, again: %t, %v", tt.name, changed, err)
+		}
+		another := tt.use
+		another.Tx = common.HexToHash("0xcc")
+		if changed, _, err := b.Adopt(another, t0); changed || !errors.Is(err, ErrConflict) {
+			t.Errorf("%s, then another: %t, %v", tt.name, changed, err)
+		}
+		if changed, err := b.Confirm(common.HexToHash("0xcc"), 9); changed || !errors.Is(err, ErrConflict) {
+			t.Errorf("%s, then confirmed by another: %t, %v", tt.name, changed, err)
+		}
+		if err := b.Broadcast(txA, big.NewInt(1), big.NewInt(1), t0); !errors.Is(err, ErrFinal) {
+			t.Errorf("%s, then sent: %v", tt.name, err)
+		}
+		if !reflect.DeepEqual(b, old) {
+			t.Errorf("%s: a refused verb changed %+v", tt.name, b)
 		}
 	}
-	fresh, err := b.Reassign(7, t0)
-	want := openBatch()
-	want.AccountNonce = 7
-	if err != nil || !reflect.DeepEqual(fresh, want) || b.State != BatchReplaced || b.ReplacedBy != 7 {
-		t.Errorf("%+v, %v in place of %+v", fresh, err, b)
-	}
-	if changed, err := b.Confirm(txA, 9); changed || !errors.Is(err, ErrFinal) {
-		t.Errorf("replaced, then confirmed: %t, %v", changed, err)
-	}
-	if err := b.Broadcast(txB, big.NewInt(1), big.NewInt(1), t0); !errors.Is(err, ErrFinal) {
-		t.Errorf("replaced, then sent: %v", err)
+	for name, u := range map[string]NonceUse{
+		"another nonce":  use(func(u *NonceUse) { u.AccountNonce++ }),
+		"no transaction": use(func(u *NonceUse) { u.Tx = common.Hash{} }),
+	} {
+		b := openBatch()
+		if changed, _, err := b.Adopt(u, t0); changed || err == nil || !reflect.DeepEqual(b, openBatch()) {
+			t.Errorf("%s: %t, %v", name, changed, err)
+		}
 	}
 }
 

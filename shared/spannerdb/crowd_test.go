@@ -154,7 +154,7 @@ func (c *crowd) log(rng *rand.Rand) {
 	db, now := c.clients[rng.IntN(4)], c.time().Add(time.Hour)
 	if rng.IntN(2) == 0 {
 		_, err := db.ReserveReceipts(c.Context(), logSender, logTo, uint64(rng.IntN(3)), 3, now, encodeIDs)
-		c.ok(err)
+		c.ok(err, ledger.ErrNonceGap)
 		return
 	}
 	open, err := db.OpenReceiptBatches(c.Context(), logSender)
@@ -164,8 +164,8 @@ func (c *crowd) log(rng *rand.Rand) {
 	}
 	k := open[0].BatchKey
 	if rng.IntN(4) == 0 {
-		_, err := db.ReassignReceipts(c.Context(), k, k.AccountNonce+1, now)
-		c.ok(err, ledger.ErrFinal)
+		foreign := ledger.NonceUse{BatchKey: k, Tx: common.Hash{0xf0}, Block: 1}
+		c.ok(db.AdoptNonce(c.Context(), foreign, now), ledger.ErrConflict)
 		return
 	}
 	tx := common.BytesToHash([]byte(k.String()))

@@ -2,6 +2,7 @@ package spannerdb_test
 
 import (
 	"context"
+	"fmt"
 	"math/big"
 	"slices"
 	"testing"
@@ -171,20 +172,18 @@ var moneyVerbs = map[string]func(*network, common.Address) attempt{
 			func() { n.carried(id, 1, ledger.BatchConfirmed); same(n, "log tx", n.payout(id).LogTx, tx) },
 		}
 	},
-	"ReassignReceipts": func(n *network, w common.Address) attempt {
+	"AdoptNonce": func(n *network, w common.Address) attempt {
 		id := n.confirmed(w)
 		k := n.reserved()
+		lost := ledger.PayoutID{Worker: w, Seq: 99}
+		use := ledger.NonceUse{BatchKey: k, Tx: common.BytesToHash(w[:]), Block: 3, To: logTo, Calldata: []byte(lost.String()), Receipts: []ledger.PayoutID{lost}}
 		return attempt{
-			func(db *spannerdb.DB) error {
-				b, err := db.ReassignReceipts(n.Context(), k, k.AccountNonce+1, n.now)
-				if err == nil && b.AccountNonce != k.AccountNonce+1 {
-					n.Errorf("reassigned to nonce %d, want %d", b.AccountNonce, k.AccountNonce+1)
-				}
-				return err
-			},
+			func(db *spannerdb.DB) error { return db.AdoptNonce(n.Context(), use, n.now) },
 			func() {
-				same(n, "nonce", n.carried(id, 1, ledger.BatchOpen).AccountNonce, k.AccountNonce+1)
-				same(n, "old batch", n.batch(k).State, ledger.BatchReplaced)
+				same(n, "batch", n.batch(k).State, ledger.BatchAdopted)
+				same(n, "log tx", n.batch(k).LogTx, use.Tx)
+				same(n, "due again", n.payout(id).ReceiptDueAt, n.now)
+				same(n, "adopted receipts", n.number("SELECT COUNT(*) FROM AdoptedReceipts WHERE Seq = 99 AND AccountNonce = "+fmt.Sprint(k.AccountNonce)), 1)
 			},
 		}
 	},
@@ -327,13 +326,13 @@ func (n *network) today() ledger.Micros {
 	return ledger.Micros(sum)
 }
 
-// carried checks that the payout is in count batches that were not replaced,
+// carried checks that the payout is in count batches that were not adopted,
 // of that state, and returns the last.
 func (n *network) carried(id ledger.PayoutID, count int, state ledger.BatchState) (last ledger.ReceiptBatch) {
 	n.Helper()
 	found := 0
 	n.must(n.raw.Single().Query(context.Background(), spanner.Statement{
-		SQL: "SELECT AccountNonce FROM ReceiptBatches WHERE State != 'replaced' AND STRPOS(CAST(Calldata AS STRING), @id) > 0", Params: map[string]any{"id": id.String() + ";"},
+		SQL: "SELECT AccountNonce FROM ReceiptBatches WHERE State != 'adopted' AND STRPOS(CAST(Calldata AS STRING), @id) > 0", Params: map[string]any{"id": id.String() + ";"},
 	}).Do(func(row *spanner.Row) error {
 		var nonce int64
 		found++

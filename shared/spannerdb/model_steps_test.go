@@ -35,7 +35,7 @@ type verb struct {
 
 func (p *play) pick() verb {
 	verbs := []func() verb{p.creditSome, p.creditSome, p.creditSome, p.lease, p.release, p.sign, p.sign, p.record, p.record, p.confirm, p.confirm,
-		p.fail, p.requeue, p.reserve, p.broadcast, p.confirmReceipts, p.reassign, p.takeLease, p.dueWork, p.standing}
+		p.fail, p.requeue, p.reserve, p.broadcast, p.confirmReceipts, p.adopt, p.takeLease, p.dueWork, p.standing}
 	return verbs[p.rng.IntN(len(verbs))]()
 }
 
@@ -205,16 +205,26 @@ func (p *play) confirmReceipts() verb {
 	}, func(db *spannerdb.DB) string { return outcome(db.ConfirmReceipts(p.Context(), k, tx, 5, now)) }}
 }
 
-func (p *play) reassign() verb {
+// adopt finds the nonce of a batch, or one that no batch has, used: for the
+// batch's own receipts, for some others, for none.
+func (p *play) adopt() verb {
 	k, now := p.anyBatch(), p.model.now
-	chain := k.AccountNonce + uint64(p.rng.IntN(3))
-	return verb{"reassign " + k.String(), func() string { return p.model.reassign(k, chain) }, func(db *spannerdb.DB) string {
-		b, err := db.ReassignReceipts(p.Context(), k, chain, now)
-		if err != nil {
-			return outcome(err)
+	if p.oneOf(4) {
+		k.AccountNonce = uint64(p.rng.IntN(len(p.batches) + 2))
+	}
+	u := ledger.NonceUse{BatchKey: k, Tx: p.hash(), Block: 4, To: logTo, Calldata: []byte{}}
+	switch b := p.batches[k]; {
+	case b != nil && p.oneOf(3):
+		u.Calldata = b.Calldata
+	case p.oneOf(2):
+		u.Receipts = []ledger.PayoutID{p.anyPayout()}
+		if second := p.anyPayout(); second != u.Receipts[0] {
+			u.Receipts = append(u.Receipts, second)
 		}
-		return "ok " + b.BatchKey.String()
-	}}
+		u.Calldata = []byte("others")
+	}
+	return verb{"adopt " + k.String(), func() string { return p.model.adopt(u) },
+		func(db *spannerdb.DB) string { return outcome(db.AdoptNonce(p.Context(), u, now)) }}
 }
 
 func (p *play) takeLease() verb {

@@ -30,6 +30,7 @@ type model struct {
 	payouts map[ledger.PayoutID]*ledger.Payout
 	days    map[string]ledger.Micros
 	batches map[ledger.BatchKey]*ledger.ReceiptBatch
+	adopted map[ledger.PayoutID]ledger.BatchKey
 	leases  map[string]lent
 }
 
@@ -56,6 +57,7 @@ func newModel() *model {
 		now: start, cycles: map[string]int64{}, rewards: map[string]ledger.Micros{}, bps: map[common.Address]int64{},
 		holds: map[string]*hold{}, seqs: map[common.Address]int64{}, payouts: map[ledger.PayoutID]*ledger.Payout{},
 		days: map[string]ledger.Micros{}, batches: map[ledger.BatchKey]*ledger.ReceiptBatch{}, leases: map[string]lent{},
+		adopted: map[ledger.PayoutID]ledger.BatchKey{},
 	}
 }
 
@@ -199,14 +201,31 @@ func (m *model) reserve(chainNonce uint64, limit int) string {
 	if len(ids) == 0 {
 		return "nothing"
 	}
+	if chainNonce > 0 && m.batches[ledger.BatchKey{Sender: logSender, AccountNonce: chainNonce - 1}] == nil {
+		from := uint64(0)
+		for k := range m.batches {
+			if k.AccountNonce < chainNonce {
+				from = max(from, k.AccountNonce+1)
+			}
+		}
+		return fmt.Sprint("gap from ", from)
+	}
 	b := ledger.ReceiptBatch{
 		BatchKey: ledger.BatchKey{Sender: logSender, AccountNonce: m.nextNonce(chainNonce)}, LogAddress: logTo,
-		ReceiptCount: int64(len(ids)), State: ledger.BatchOpen, CreatedAt: m.now,
+		State: ledger.BatchOpen, CreatedAt: m.now,
 	}
 	for _, id := range ids {
 		p := m.payouts[id]
 		p.ReceiptDueAt, p.ReceiptBatch = time.Time{}, &b.BatchKey
+		if k, ok := m.adopted[id]; ok {
+			p.ReceiptBatch, p.LogTx = &k, m.batches[k].LogTx
+			continue
+		}
+		b.ReceiptCount++
 		b.Calldata = append(b.Calldata, id.String()+";"...)
+	}
+	if b.ReceiptCount == 0 {
+		return "nothing"
 	}
 	m.batches[b.BatchKey] = &b
 	return b.BatchKey.String()
@@ -220,25 +239,31 @@ func (m *model) moveReceipts(from ledger.BatchKey, change func(*ledger.Payout)) 
 	}
 }
 
-func (m *model) reassign(k ledger.BatchKey, chainNonce uint64) string {
-	fresh := ledger.BatchKey{Sender: k.Sender}
-	got := m.onBatch(k, func(b *ledger.ReceiptBatch) error {
-		if b.State == ledger.BatchReplaced {
-			fresh.AccountNonce = b.ReplacedBy
-			return nil
-		}
-		next, err := b.Reassign(m.nextNonce(max(chainNonce, k.AccountNonce+1)), m.now)
-		if err == nil {
-			fresh = next.BatchKey
-			m.batches[fresh] = &next
-		}
+func (m *model) adopt(u ledger.NonceUse) string {
+	k := u.BatchKey
+	changed, carried := true, false
+	if m.batches[k] == nil {
+		b := ledger.AdoptedBatch(u, m.now)
+		m.batches[k] = &b
+	} else if got := m.onBatch(k, func(b *ledger.ReceiptBatch) (err error) {
+		changed, carried, err = b.Adopt(u, m.now)
 		return err
-	})
-	if got != "ok" {
+	}); got != "ok" || !changed {
 		return got
 	}
-	m.moveReceipts(k, func(p *ledger.Payout) { p.ReceiptBatch = &fresh })
-	return got + " " + fresh.String()
+	m.moveReceipts(k, func(p *ledger.Payout) {
+		if carried {
+			p.LogTx = u.Tx
+			return
+		}
+		p.ReceiptBatch, p.ReceiptDueAt = nil, m.now
+	})
+	if !carried {
+		for _, id := range u.Receipts {
+			m.adopted[id] = k
+		}
+	}
+	return "ok"
 }
 
 // state is everything as text, to compare with the database.
@@ -284,7 +309,11 @@ func outcome(err error) string {
 			return known.Error()
 		}
 	}
-	if err != nil {
+	var gap *ledger.NonceGap
+	switch {
+	case errors.As(err, &gap):
+		return fmt.Sprint("gap from ", gap.From)
+	case err != nil:
 		return "refused"
 	}
 	return "ok"

@@ -67,7 +67,7 @@ func (n *network) addTasks(count int, reward ledger.Micros) {
 	tasks := make([]schedule.Task, count)
 	for i := range tasks {
 		tasks[i] = schedule.Task{
-			ID: taskID(i), URL: "https://example.org/", ExpectedStatus: 200, Timeout: 10 * time.Second, RewardMicros: int64(reward),
+			ID: taskID(i), URL: "https://example.org/", ExpectedStatus: 200, Timeout: 10 * time.Second, RewardMicros: reward,
 			Interval: 30 * time.Second, BuyerTier: "standard", Class: schedule.Standard, Active: true,
 		}
 	}
@@ -221,7 +221,7 @@ func (n *network) balanced() {
 	n.must(n.db.CheckBooks(n.Context()))
 }
 
-var tables = []string{"Tasks", "Assignments", "WorkerCredits", "WorkerResults", "WorkerPayouts", "ReceiptBatches", "PayoutDays", "Leases", "WalletReputation",
+var tables = []string{"Tasks", "Assignments", "WorkerCredits", "WorkerResults", "WorkerPayouts", "ReceiptBatches", "AdoptedReceipts", "PayoutDays", "Leases", "WalletReputation",
 	"ResultLogOutbox", "ResultLogParts", "ResultLogContents"}
 
 // dump is every row of every table.

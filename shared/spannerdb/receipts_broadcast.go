@@ -16,8 +16,8 @@ import (
 // wei per gas, before it is sent: so whichever of a batch's transactions is
 // mined, its hash is known. Recording it again changes only the time.
 //
-// Errors: ledger.ErrNotFound; ErrFinal when the batch is confirmed or
-// replaced, and then it must not be sent.
+// Errors: ledger.ErrNotFound; ErrFinal when the batch's nonce is used, and then
+// it must not be sent.
 func (db *DB) RecordBroadcast(ctx context.Context, k ledger.BatchKey, txHash common.Hash, feeCap, tipCap *big.Int, now time.Time) error {
 	_, err := db.readWrite(ctx, "record-broadcast", func(ctx context.Context, tx *spanner.ReadWriteTransaction) error {
 		b, err := readBatch(ctx, tx, k)

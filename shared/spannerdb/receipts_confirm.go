@@ -15,8 +15,8 @@ import (
 // in the given block and the block is safe; the batch's payouts name it as
 // their log transaction. Doing it again changes nothing.
 //
-// Errors: ledger.ErrNotFound; ErrFinal when the batch was replaced;
-// ErrConflict when tx was never recorded for it, or another one was confirmed.
+// Errors: ledger.ErrNotFound; ErrConflict when tx was never recorded for it, or
+// its nonce was used by another one.
 func (db *DB) ConfirmReceipts(ctx context.Context, k ledger.BatchKey, tx common.Hash, block uint64, now time.Time) error {
 	_, err := db.readWrite(ctx, "confirm-receipts", func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
 		b, err := readBatch(ctx, txn, k)

@@ -21,7 +21,6 @@ type batchRow struct {
 	Calldata     []byte
 	ReceiptCount int64
 	State        string
-	ReplacedBy   spanner.NullInt64
 	TxHashes     []string
 	FeeCapWei    spanner.NullNumeric
 	TipCapWei    spanner.NullNumeric
@@ -32,7 +31,7 @@ type batchRow struct {
 }
 
 var (
-	batchColumns = []string{"Sender", "AccountNonce", "LogAddress", "Calldata", "ReceiptCount", "State", "ReplacedBy", "TxHashes",
+	batchColumns = []string{"Sender", "AccountNonce", "LogAddress", "Calldata", "ReceiptCount", "State", "TxHashes",
 		"FeeCapWei", "TipCapWei", "SentAt", "LogTx", "LogBlock", "CreatedAt"}
 	selectBatch = strings.Join(batchColumns, ", ")
 )
@@ -42,7 +41,7 @@ func (r *batchRow) batch() (ledger.ReceiptBatch, error) {
 	b := ledger.ReceiptBatch{
 		BatchKey:   ledger.BatchKey{Sender: d.address(r.Sender), AccountNonce: uint64(r.AccountNonce)},
 		LogAddress: d.address(r.LogAddress), Calldata: r.Calldata, ReceiptCount: r.ReceiptCount,
-		State: ledger.BatchState(r.State), ReplacedBy: uint64(r.ReplacedBy.Int64),
+		State:  ledger.BatchState(r.State),
 		SentAt: timeOf(r.SentAt), LogTx: d.hash(r.LogTx), LogBlock: uint64(r.LogBlock.Int64), CreatedAt: r.CreatedAt.UTC(),
 	}
 	for _, h := range r.TxHashes {
@@ -73,8 +72,7 @@ func putBatch(b ledger.ReceiptBatch, now time.Time) *spanner.Mutation {
 	return spanner.InsertOrUpdateMap("ReceiptBatches", map[string]any{
 		"Sender": addressText(b.Sender), "AccountNonce": int64(b.AccountNonce), "LogAddress": addressText(b.LogAddress),
 		"Calldata": b.Calldata, "ReceiptCount": b.ReceiptCount, "State": string(b.State), "OpenSince": open,
-		"ReplacedBy": spanner.NullInt64{Int64: int64(b.ReplacedBy), Valid: b.State == ledger.BatchReplaced},
-		"TxHashes":   hashes, "FeeCapWei": nullWei(b.FeeCap), "TipCapWei": nullWei(b.TipCap), "SentAt": nullTime(b.SentAt),
+		"TxHashes": hashes, "FeeCapWei": nullWei(b.FeeCap), "TipCapWei": nullWei(b.TipCap), "SentAt": nullTime(b.SentAt),
 		"LogTx": nullHash(b.LogTx), "LogBlock": nullInt(int64(b.LogBlock)),
 		"CreatedAt": b.CreatedAt.UTC(), "UpdatedAt": now.UTC(),
 	})
