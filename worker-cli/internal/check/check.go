@@ -116,6 +116,10 @@ var (
 	errAway      = errors.New("redirect away from http and https")
 )
 
+// redirectedKey is the key of a *bool in a request's context: whether the
+// target's answer led elsewhere. It is used by the one goroutine that checks.
+type redirectedKey struct{}
+
 func (c *Checker) checkRedirect(req *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return errRedirects
@@ -124,12 +128,16 @@ func (c *Checker) checkRedirect(req *http.Request, via []*http.Request) error {
 		return errAway
 	}
 	req.Header.Del("Referer") // net/http adds it by itself
+	if redirected, ok := req.Context().Value(redirectedKey{}).(*bool); ok {
+		*redirected = true
+	}
 	return c.permit(req.URL)
 }
 
 // Check carries out t. The error is ErrRefused, when the task asked for what
 // the worker does not do, or ctx's, when it was stopped; neither says anything
-// about the target. Everything that the target did is an Observation.
+// about the target. Everything that the target did is an Observation, also
+// that it redirects to where no worker goes.
 func (c *Checker) Check(ctx context.Context, t api.Task) (Observation, error) {
 	p, err := c.admit(t)
 	if err != nil {
@@ -137,7 +145,8 @@ func (c *Checker) Check(ctx context.Context, t api.Task) (Observation, error) {
 	}
 	limited, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(limited, http.MethodGet, p.url.String(), nil)
+	redirected := false
+	req, err := http.NewRequestWithContext(context.WithValue(limited, redirectedKey{}, &redirected), http.MethodGet, p.url.String(), nil)
 	if err != nil {
 		return Observation{}, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
@@ -151,6 +160,9 @@ func (c *Checker) Check(ctx context.Context, t api.Task) (Observation, error) {
 	case err == nil:
 	case ctx.Err() != nil:
 		return Observation{}, ctx.Err()
+	case errors.Is(err, ErrRefused) && redirected && !errors.Is(err, errHere):
+		seen.Class, seen.Error = Protocol, "Redirect to a refused address"
+		return seen, nil
 	case errors.Is(err, ErrRefused):
 		return Observation{}, err
 	case limited.Err() != nil:

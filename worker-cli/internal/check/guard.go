@@ -14,6 +14,10 @@ import (
 // of its own rules. It says nothing about the target, so no result is made.
 var ErrRefused = errors.New("refused")
 
+// errHere goes with an ErrRefused that is due to where this worker stands: to
+// another worker the same address may be public.
+var errHere = errors.New("from here")
+
 // DefaultPorts are the ports that a check may use unless its user allows more:
 // those of HTTP and HTTPS and their usual alternates.
 var DefaultPorts = []uint16{80, 443, 8080, 8443}
@@ -59,11 +63,11 @@ func (g guard) control(network, address string, _ syscall.RawConn) error {
 	}
 	networks, err := g.ownNetworks()
 	if err != nil {
-		return fmt.Errorf("%w: cannot tell this machine's own addresses: %w", ErrRefused, err)
+		return fmt.Errorf("%w %w: cannot tell this machine's own addresses: %w", ErrRefused, errHere, err)
 	}
 	for _, n := range networks {
 		if n.Contains(ip) {
-			return fmt.Errorf("%w: %s lies in this machine's own network %s", ErrRefused, ip, n)
+			return fmt.Errorf("%w %w: %s lies in this machine's own network %s", ErrRefused, errHere, ip, n)
 		}
 	}
 	return nil

@@ -231,19 +231,59 @@ func TestTrapSeesNothing(t *testing.T) {
 	answers["public.net-check.org"] = [][]string{{"127.0.0.1"}}
 	c := guarded(t, at, &names{answers: answers}, portsOf(t, at, tr.addrPort(t, "127.0.0.1"))...)
 
-	// Only a web URL is followed at all; the rest is the target's own fault.
-	ownFault := func(o Observation) bool { return o.Class == Protocol && !o.Success && o.StatusCode == 0 }
+	// Where a target sends its visitors is its own fault: a failed result. Only
+	// a web URL is followed at all; of the rest some is no URL.
+	ownFault := func(o Observation) bool {
+		return o.Class == Protocol && !o.Success && o.StatusCode == 0 && o.Error != "" && !strings.Contains(o.Error, "127.")
+	}
+	refused := 0
 	for _, u := range urls {
 		if _, err := c.Check(t.Context(), task(u)); !errors.Is(err, ErrRefused) {
 			t.Errorf("%s: got %v, want ErrRefused", u, err)
 		}
 		location.Store(u)
 		seen, err := c.Check(t.Context(), task("http://public.net-check.org:"+strings.TrimPrefix(at, "127.0.0.1:")+"/"))
-		if !errors.Is(err, ErrRefused) && !(err == nil && ownFault(seen)) {
-			t.Errorf("redirect to %s: got %+v, %v; want ErrRefused, or a protocol error of the target", u, seen, err)
+		if err != nil || !ownFault(seen) {
+			t.Errorf("redirect to %s: got %+v, %v; want a protocol error of the target", u, seen, err)
+		}
+		if seen.Error == "Redirect to a refused address" {
+			refused++
 		}
 		if n := tr.seen.Swap(0); n > 0 {
 			t.Errorf("%s: the trap saw %d connections", u, n)
+		}
+	}
+	if refused < 100 {
+		t.Errorf("%d redirects were refused for their address, want most of %d", refused, len(urls))
+	}
+}
+
+// A redirect into the network that this worker stands in says nothing about
+// the target: from elsewhere it may well be public. No result is made of it.
+func TestRedirectIntoTheOwnNetwork(t *testing.T) {
+	public := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://93.184.215.14/", http.StatusFound)
+	}))
+	defer public.Close()
+	at := public.Listener.Addr().String()
+	n := &names{answers: map[string][][]string{"public.net-check.org": {{"127.0.0.1"}}}}
+	for name, own := range map[string]func() ([]net.Addr, error){
+		"own network": func() ([]net.Addr, error) {
+			return []net.Addr{&net.IPNet{IP: net.IPv4(93, 184, 215, 20), Mask: net.CIDRMask(24, 32)}}, nil
+		},
+		"unknown": func() ([]net.Addr, error) { return nil, errors.New("no interfaces") },
+	} {
+		g := newGuard(portsOf(t, at))
+		g.own = own
+		dialer := &net.Dialer{Resolver: n.resolver(t), Control: func(network, address string, c syscall.RawConn) error {
+			if address == at {
+				return nil
+			}
+			return g.control(network, address, c)
+		}}
+		c := newChecker(dialer, portsOf(t, at), false)
+		if seen, err := c.Check(t.Context(), task("http://public.net-check.org:"+strings.TrimPrefix(at, "127.0.0.1:")+"/")); !errors.Is(err, ErrRefused) {
+			t.Errorf("%s: got %+v, %v; want ErrRefused", name, seen, err)
 		}
 	}
 }
@@ -275,8 +315,9 @@ func TestRebinding(t *testing.T) {
 	n := &names{answers: map[string][][]string{"rebind.net-check.org": {{"127.0.0.1"}, {"::1", "127.0.0.1"}}}}
 	c := guarded(t, at, n, portsOf(t, at, tr.addrPort(t, "127.0.0.1"))...)
 	for range 3 {
-		if _, err := c.Check(t.Context(), task("http://rebind.net-check.org:"+strings.TrimPrefix(at, "127.0.0.1:")+"/")); !errors.Is(err, ErrRefused) {
-			t.Errorf("got %v, want ErrRefused", err)
+		seen, err := c.Check(t.Context(), task("http://rebind.net-check.org:"+strings.TrimPrefix(at, "127.0.0.1:")+"/"))
+		if err != nil || seen.Success || seen.Error != "Redirect to a refused address" {
+			t.Errorf("got %+v, %v, want a redirect that is refused", seen, err)
 		}
 	}
 	if seen := tr.seen.Load(); seen > 0 {
