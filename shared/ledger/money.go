@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+
+	"github.com/BlockRunAI/worker-network/shared/api"
 )
 
 // Micros is an amount of USDC: 1 micro = 0.000001 USDC, one atomic unit of
@@ -21,13 +23,7 @@ type Micros int64
 var ErrOverflow = errors.New("ledger: amount overflows int64")
 
 // String is the amount in USD with six decimals, as the wire has it: "0.000300".
-func (m Micros) String() string {
-	sign, u := "", uint64(m)
-	if m < 0 {
-		sign, u = "-", -u
-	}
-	return fmt.Sprintf("%s%d.%06d", sign, u/1_000_000, u%1_000_000)
-}
+func (m Micros) String() string { return api.FormatUSD(int64(m)) }
 
 // Add is m + n, or ErrOverflow.
 func (m Micros) Add(n Micros) (Micros, error) {

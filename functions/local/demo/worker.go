@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -112,8 +111,8 @@ func (w *worker) readEvent(line []byte) {
 	switch e.Event {
 	case "submitted":
 		w.checks += e.Accepted
-		if usd, err := parseUSD(e.Earned); err == nil {
-			w.earned += usd
+		if micros, err := api.ParseUSD(e.Earned); err == nil {
+			w.earned += ledger.Micros(micros)
 		}
 	case "error":
 		w.last = e.Error
@@ -135,14 +134,4 @@ func (w *worker) seen() (checks int64, earned ledger.Micros, last string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.checks, w.earned, w.last
-}
-
-// parseUSD reads an amount with six decimals.
-func parseUSD(s string) (ledger.Micros, error) {
-	whole, fraction, ok := strings.Cut(s, ".")
-	n, err := strconv.ParseInt(whole+fraction, 10, 64)
-	if !ok || err != nil || len(fraction) != 6 || n < 0 {
-		return 0, fmt.Errorf("%q is no amount in USD with six decimals", s)
-	}
-	return ledger.Micros(n), nil
 }
