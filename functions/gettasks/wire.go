@@ -2,7 +2,6 @@ package gettasks
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"os"
 	"time"
@@ -15,11 +14,7 @@ import (
 
 // Handler is the function as it is deployed: made on the first request, from
 // the environment.
-func Handler() http.HandlerFunc {
-	return web.Lazy(telemetry.NewLogger(os.Stderr, slog.LevelInfo), func(ctx context.Context) (http.Handler, error) {
-		return Build(ctx, os.LookupEnv)
-	})
-}
+func Handler() http.HandlerFunc { return web.Deployed(Build) }
 
 // Build makes the function of config.GetTasks.
 func Build(ctx context.Context, lookup config.Lookup) (http.Handler, error) {

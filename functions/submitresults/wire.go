@@ -2,7 +2,6 @@ package submitresults
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"os"
 	"time"
@@ -16,11 +15,7 @@ import (
 
 // Handler is the function as it is deployed: made on the first request, from
 // the environment.
-func Handler() http.HandlerFunc {
-	return web.Lazy(telemetry.NewLogger(os.Stderr, slog.LevelInfo), func(ctx context.Context) (http.Handler, error) {
-		return Build(ctx, os.LookupEnv)
-	})
-}
+func Handler() http.HandlerFunc { return web.Deployed(Build) }
 
 // Build makes the function of config.SubmitResults.
 func Build(ctx context.Context, lookup config.Lookup) (http.Handler, error) {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/BlockRunAI/worker-network/functions/internal/lease"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/resultlog"
 )
@@ -16,12 +17,6 @@ type PartStore interface {
 	OpenResultParts(ctx context.Context, after string, limit int) ([]resultlog.Part, error)
 	ReserveResultParts(ctx context.Context, now time.Time, maxBytes int) ([]resultlog.Part, error)
 	CloseResultPart(ctx context.Context, id string, now time.Time) error
-}
-
-// LeaseStore lets one export run at a time, which saves work and no more.
-type LeaseStore interface {
-	TakeLease(ctx context.Context, name, owner string, now time.Time, ttl time.Duration) error
-	ReleaseLease(ctx context.Context, name, owner string) error
 }
 
 // Archive is where the files of the result log are kept for ever.
@@ -41,7 +36,7 @@ var ErrDiffers = errors.New("a file of the result log has another content")
 // are fixed by the reservation, so that nothing can be there twice.
 type ResultLog struct {
 	Parts     PartStore
-	Leases    LeaseStore
+	Leases    lease.Store
 	Archive   Archive
 	Now       func() time.Time
 	NewID     func() string // of the lease's owner
@@ -60,31 +55,25 @@ type Exported struct {
 }
 
 const (
-	leaseName    = "result-log"
-	openPage     = 4 // open parts in memory at a time
-	releaseAfter = 5 * time.Second
+	leaseName = "result-log"
+	openPage  = 4 // open parts in memory at a time
 )
 
 // Export brings what waits into the log, and first what an earlier export left
 // open. After an error everything that is not closed is done by the next one.
 func (l ResultLog) Export(ctx context.Context) (Exported, error) {
-	owner := l.NewID()
-	err := l.Leases.TakeLease(ctx, leaseName, owner, l.Now(), l.LeaseTTL)
+	release, err := lease.Hold(ctx, l.Leases, leaseName, l.NewID(), l.Now(), l.LeaseTTL, l.Log)
 	if errors.Is(err, ledger.ErrLeased) {
 		return Exported{AlreadyRunning: true}, nil
 	}
 	if err != nil {
 		return Exported{}, err
 	}
+	defer release()
 	e := export{ResultLog: l, until: l.Now().Add(l.Budget)}
 	err = e.open(ctx)
 	if err == nil {
 		err = e.fresh(ctx)
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseAfter)
-	defer cancel()
-	if err := l.Leases.ReleaseLease(ctx, leaseName, owner); err != nil {
-		l.Log.WarnContext(ctx, "the result log's lease was not released; it ends by itself", slog.Any("error", err))
 	}
 	return e.done, errors.Join(err, e.differs)
 }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/BlockRunAI/worker-network/functions/internal/lease"
 )
 
 func TestExport(t *testing.T) {
@@ -131,7 +133,7 @@ func TestRandomKills(t *testing.T) {
 }
 
 func TestTenAtOnceExportOnce(t *testing.T) {
-	for name, leases := range map[string]LeaseStore{"under the lease": nil, "without it": granted{}} {
+	for name, leases := range map[string]lease.Store{"under the lease": nil, "without it": granted{}} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			for range 5 {

@@ -17,6 +17,7 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 	"google.golang.org/api/iterator"
 
+	"github.com/BlockRunAI/worker-network/functions/internal/lease"
 	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/localcloud/bucket"
@@ -133,7 +134,7 @@ func (w *world) submit() {
 
 // exporter is one instance with a database client of its own. Its parts are
 // small: a few submissions each.
-func (w *world) exporter(leases LeaseStore) ResultLog {
+func (w *world) exporter(leases lease.Store) ResultLog {
 	w.Helper()
 	db := spannertest.Open(w.T, w.database)
 	if leases == nil {
@@ -231,7 +232,7 @@ type mortal struct {
 	after   bool
 	calls   []string
 	parts   PartStore
-	leases  LeaseStore
+	leases  lease.Store
 	archive Archive
 }
 
