@@ -92,6 +92,6 @@ func parseRegion(s string) (string, error) {
 func toWire(t *schedule.Task) api.Task {
 	return api.Task{
 		ID: t.ID, Type: api.HTTPCheck, URL: t.URL, ExpectedStatus: t.ExpectedStatus,
-		TimeoutMs: t.Timeout.Milliseconds(), RewardMicros: t.RewardMicros, Region: t.Region,
+		TimeoutMs: t.Timeout.Milliseconds(), RewardMicros: int64(t.RewardMicros), Region: t.Region,
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/BlockRunAI/worker-network/shared/ledger"
 )
 
 // The rules' numbers (product.md, Tasks and cycles).
@@ -43,8 +45,8 @@ type Task struct {
 	URL            string
 	ExpectedStatus int
 	Timeout        time.Duration
-	RewardMicros   int64
-	Region         string // "" = any
+	RewardMicros   ledger.Micros // before the tier's multiplier
+	Region         string        // "" = any
 	Interval       time.Duration
 	BuyerTier      string
 	Class          Class

@@ -43,7 +43,7 @@ func newCreditDesk(in creditInputs, now time.Time) (*creditDesk, error) {
 	var hex decoder
 	for _, t := range in.Tasks {
 		d.tasks[t.TaskId] = &schedule.Task{
-			ID: t.TaskId, RewardMicros: t.RewardMicros, Interval: time.Duration(t.IntervalMs) * time.Millisecond,
+			ID: t.TaskId, RewardMicros: ledger.Micros(t.RewardMicros), Interval: time.Duration(t.IntervalMs) * time.Millisecond,
 			Active: t.Active, Cycle: t.Cycle,
 		}
 	}
@@ -89,7 +89,7 @@ func (d *creditDesk) judge(r ledger.SubmittedResult) (ledger.JudgedResult, error
 		return j, nil
 	}
 	books := d.booksOf(r.Worker)
-	reward, err := ledger.Micros(task.RewardMicros).MulBps(books.bps)
+	reward, err := task.RewardMicros.MulBps(books.bps)
 	if err != nil {
 		return ledger.JudgedResult{}, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"cloud.google.com/go/spanner"
 
+	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/schedule"
 )
 
@@ -41,7 +42,7 @@ var selectTask = "t." + strings.Join(taskColumns, ", t.")
 func (r *taskRow) task() (schedule.Task, error) {
 	t := schedule.Task{
 		ID: r.TaskId, URL: r.Url, ExpectedStatus: int(r.ExpectedStatus),
-		Timeout: millis(r.TimeoutMs), RewardMicros: r.RewardMicros, Region: r.Region, Interval: millis(r.IntervalMs),
+		Timeout: millis(r.TimeoutMs), RewardMicros: ledger.Micros(r.RewardMicros), Region: r.Region, Interval: millis(r.IntervalMs),
 		BuyerTier: r.BuyerTier, Class: schedule.Class(r.Class), Active: r.Active,
 		Cycle: r.Cycle, LastAcceptedAt: timeOf(r.LastAcceptedAt), OfferAt: timeOf(r.OfferAt),
 	}
@@ -62,7 +63,7 @@ func (r *taskRow) task() (schedule.Task, error) {
 func definition(t *schedule.Task, shard int64) map[string]any {
 	return map[string]any{
 		"TaskId": t.ID, "Url": t.URL, "ExpectedStatus": int64(t.ExpectedStatus), "TimeoutMs": t.Timeout.Milliseconds(),
-		"RewardMicros": t.RewardMicros, "Region": t.Region, "IntervalMs": t.Interval.Milliseconds(),
+		"RewardMicros": int64(t.RewardMicros), "Region": t.Region, "IntervalMs": t.Interval.Milliseconds(),
 		"BuyerTier": t.BuyerTier, "Class": string(t.Class), "Active": t.Active, "Shard": shard,
 	}
 }

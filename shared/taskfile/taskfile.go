@@ -17,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/BlockRunAI/worker-network/shared/api"
+	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/schedule"
 )
 
@@ -102,7 +103,7 @@ func (e entry) task() (schedule.Task, error) {
 		URL:            e.URL,
 		ExpectedStatus: int(deref(e.ExpectedStatus, 200)),
 		Timeout:        time.Duration(deref(e.TimeoutMs, 10_000)) * time.Millisecond,
-		RewardMicros:   int64(deref(e.RewardMicros, 100)),
+		RewardMicros:   ledger.Micros(deref(e.RewardMicros, 100)),
 		Region:         e.Region,
 		Interval:       interval,
 		BuyerTier:      cmp.Or(e.BuyerTier, "best_effort"),

@@ -173,7 +173,7 @@ func (judge) CreditResults(_ context.Context, now time.Time, batch []ledger.Subm
 		task := schedule.Task{ID: s.TaskID, Active: true, Interval: time.Minute, RewardMicros: 100}
 		held := schedule.Assignment{TaskID: s.TaskID, Worker: s.Worker, AssignedAt: now.Add(-time.Second)}
 		v := schedule.Judge(s.At, now, &task, &held, false)
-		judged[i] = ledger.JudgedResult{Status: v.Status, Code: v.Code, Reward: ledger.Micros(task.RewardMicros), ResultID: s.ResultID}
+		judged[i] = ledger.JudgedResult{Status: v.Status, Code: v.Code, Reward: task.RewardMicros, ResultID: s.ResultID}
 	}
 	return judged, nil, nil
 }
