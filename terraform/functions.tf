@@ -1,0 +1,10 @@
+locals {
+  # All functions that there are, by the names of their services.
+  functions = merge({
+    gettasks          = module.gettasks
+    submitresults     = module.submitresults
+    workerstatus      = module.workerstatus
+    refreshreputation = module.refreshreputation
+    sweep             = module.sweep
+  }, { for f in concat(module.processpayout, module.reconcile) : f.name => f })
+}

@@ -1,0 +1,106 @@
+# Who may call what, and what everything runs as.
+
+mock_provider "google" {
+  mock_resource "google_storage_bucket" {
+    defaults = { project_number = 123456789 }
+  }
+}
+
+variables {
+  project_id       = "test-project"
+  treasury_address = "0x1111111111111111111111111111111111111111"
+  log_address      = "0x2222222222222222222222222222222222222222"
+  source_archive   = "versions.tf"
+
+  # Needed once payouts are enabled.
+  log_sender_addresses = ["0x3333333333333333333333333333333333333333"]
+  reconcile_from_block = 1000000
+}
+
+run "callers" {
+  command = plan
+
+  variables {
+    payouts_enabled = true
+  }
+
+  assert {
+    condition     = sort([for name, f in local.functions : name if contains(f.callers, "allUsers") || contains(f.callers, "allAuthenticatedUsers")]) == sort(values(local.routes))
+    error_message = "the functions on public paths, and no others, are called by anybody"
+  }
+  assert {
+    condition     = toset([for name, f in local.functions : name if f.function.service_config[0].ingress_settings != "ALLOW_INTERNAL_ONLY"]) == toset(values(local.routes))
+    error_message = "the functions on public paths, and no others, are reached from outside"
+  }
+  assert {
+    condition     = module.processpayout[0].callers == ["serviceAccount:payouts-push@test-project.iam.gserviceaccount.com"]
+    error_message = jsonencode(module.processpayout[0].callers)
+  }
+  assert {
+    condition     = toset(flatten([for name, f in local.functions : f.callers if !contains(values(local.routes), name) && name != "processpayout"])) == toset(["serviceAccount:functions-scheduler@test-project.iam.gserviceaccount.com"])
+    error_message = "scheduled functions are called by Cloud Scheduler alone"
+  }
+}
+
+run "no_default_accounts" {
+  command = plan
+
+  variables {
+    payouts_enabled = true
+  }
+
+  assert {
+    condition     = { for name, f in local.functions : name => f.function.service_config[0].service_account_email } == { for name, f in local.functions : name => "fn-${name}@test-project.iam.gserviceaccount.com" }
+    error_message = "each function has an account of its own"
+  }
+  assert {
+    condition     = toset([for name, f in local.functions : f.function.build_config[0].service_account]) == toset(["projects/test-project/serviceAccounts/functions-build@test-project.iam.gserviceaccount.com"])
+    error_message = "the builder has an account of its own"
+  }
+  assert {
+    condition     = alltrue([for j in google_cloud_scheduler_job.job : j.http_target[0].oidc_token[0].service_account_email == "functions-scheduler@test-project.iam.gserviceaccount.com"])
+    error_message = "the scheduler has an account of its own"
+  }
+  assert {
+    condition     = alltrue([for name, f in local.functions : f.function.build_config[0].runtime == "go126" && f.function.build_config[0].source[0].storage_source[0].bucket == google_storage_bucket.source.name])
+    error_message = "all functions are built from the one source"
+  }
+}
+
+run "load_balancer" {
+  command = apply
+
+  variables {
+    domain          = "api.example.com"
+    payouts_enabled = true
+  }
+
+  assert {
+    condition     = { for name, f in local.functions : name => f.function.service_config[0].ingress_settings } == { for name, f in local.functions : name => contains(values(local.routes), name) ? "ALLOW_INTERNAL_AND_GCLB" : "ALLOW_INTERNAL_ONLY" }
+    error_message = "with a domain nobody goes around the load balancer"
+  }
+  assert {
+    condition     = jsonencode({ for r in google_compute_url_map.api[0].path_matcher[0].path_rule : one(r.paths) => r.service }) == jsonencode({ for path, name in local.routes : path => google_compute_backend_service.api[name].id })
+    error_message = "each path has its function"
+  }
+  assert {
+    condition     = google_compute_url_map.api[0].default_route_action[0].fault_injection_policy[0].abort[0].http_status == 404 && google_compute_url_map.api[0].path_matcher[0].default_route_action[0].fault_injection_policy[0].abort[0].percentage == 100
+    error_message = "what is no route is answered with 404"
+  }
+  assert {
+    condition     = alltrue([for b in google_compute_backend_service.api : b.security_policy == google_compute_security_policy.api[0].id])
+    error_message = "a backend has no rate limit"
+  }
+  assert {
+    condition     = one([for r in google_compute_security_policy.api[0].rule : one(r.rate_limit_options).rate_limit_threshold[0].count if r.action == "throttle"]) == 240
+    error_message = "rate limit"
+  }
+  assert {
+    condition     = toset([for n in google_compute_region_network_endpoint_group.api : n.cloud_run[0].service]) == toset(values(local.routes))
+    error_message = "endpoint groups"
+  }
+  assert {
+    condition     = output.api_base == "https://api.example.com/api" && google_compute_managed_ssl_certificate.api[0].managed[0].domains == tolist(["api.example.com"])
+    error_message = output.api_base
+  }
+}
