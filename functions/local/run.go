@@ -21,6 +21,7 @@ type runCommand struct {
 	Fund            []string      `placeholder:"0xADDRESS" help:"Give this address ETH and USDC on the local chain. Can be repeated."`
 	SecondRail      bool          `name:"second-rail" help:"Let ProcessPayout settle with a relayer of its own when the facilitator refuses or is down."`
 	Tasks           string        `type:"existingfile" placeholder:"FILE" help:"Load these tasks (YAML or JSON) instead of the pilot's; see shared/taskfile/pilot.yaml."`
+	AllowPrivate    bool          `name:"allow-private" help:"Take tasks whose targets are on this machine or its network, on any port. Workers check them with --allow-private only."`
 	SweepEvery      time.Duration `default:"15s" help:"How often what got stuck is looked for; a minute in production."`
 }
 
@@ -79,7 +80,11 @@ func (c runCommand) tasks() ([]schedule.Task, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--tasks: %w", err)
 	}
-	tasks, err := taskfile.Parse(text)
+	parse := taskfile.Parse
+	if c.AllowPrivate {
+		parse = taskfile.ParseLocal
+	}
+	tasks, err := parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("--tasks %s: %w", c.Tasks, err)
 	}

@@ -35,15 +35,15 @@ func TestPilot(t *testing.T) {
 
 func TestParseEveryField(t *testing.T) {
 	for _, text := range []string{
-		"tasks:\n- {id: a, url: 'http://h:1/p?q', type: http_check, expectedStatus: 204, timeoutMs: 1500, rewardMicros: 0, interval: 5m, buyerTier: premium, class: high_value, region: EU, paused: true}\n",
-		`{"tasks":[{"id":"a","url":"http://h:1/p?q","type":"http_check","expectedStatus":204,"timeoutMs":1500,"rewardMicros":0,"interval":"5m","buyerTier":"premium","class":"high_value","region":"EU","paused":true}]}`,
+		"tasks:\n- {id: a, url: 'http://h.org:8080/p?q', type: http_check, expectedStatus: 204, timeoutMs: 1500, rewardMicros: 0, interval: 5m, buyerTier: premium, class: high_value, region: EU, paused: true}\n",
+		`{"tasks":[{"id":"a","url":"http://h.org:8080/p?q","type":"http_check","expectedStatus":204,"timeoutMs":1500,"rewardMicros":0,"interval":"5m","buyerTier":"premium","class":"high_value","region":"EU","paused":true}]}`,
 	} {
 		got, err := Parse([]byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}
 		g := got[0]
-		if g.ID != "a" || g.URL != "http://h:1/p?q" || g.ExpectedStatus != 204 || g.Timeout != 1500*time.Millisecond || g.RewardMicros != 0 ||
+		if g.ID != "a" || g.URL != "http://h.org:8080/p?q" || g.ExpectedStatus != 204 || g.Timeout != 1500*time.Millisecond || g.RewardMicros != 0 ||
 			g.Interval != 5*time.Minute || g.BuyerTier != "premium" || g.Class != schedule.HighValue || g.Region != "EU" || g.Active {
 			t.Errorf("%s\ngives %+v", text, g)
 		}
@@ -51,16 +51,16 @@ func TestParseEveryField(t *testing.T) {
 }
 
 func TestParseRefuses(t *testing.T) {
-	task := func(fields string) string { return "tasks:\n- {id: a, url: 'https://h/', " + fields + "}\n" }
+	task := func(fields string) string { return "tasks:\n- {id: a, url: 'https://h.org/', " + fields + "}\n" }
 	for _, c := range []struct{ name, text, want string }{
 		{"empty", "", "no tasks"},
 		{"no list", "tasks: []", "no tasks"},
 		{"not YAML", "tasks: [", "taskfile: yaml"},
 		{"unknown field", task("reward: 100"), "reward"},
-		{"id twice", "tasks: [{id: a, url: 'https://h/'}, {id: a, url: 'https://h/'}]", "twice"},
-		{"no id", "tasks: [{url: 'https://h/'}]", "id:"},
-		{"id with a space", "tasks: [{id: 'a b', url: 'https://h/'}]", "id:"},
-		{"id too long", "tasks: [{id: " + strings.Repeat("a", 129) + ", url: 'https://h/'}]", "id:"},
+		{"id twice", "tasks: [{id: a, url: 'https://h.org/'}, {id: a, url: 'https://h.org/'}]", "twice"},
+		{"no id", "tasks: [{url: 'https://h.org/'}]", "id:"},
+		{"id with a space", "tasks: [{id: 'a b', url: 'https://h.org/'}]", "id:"},
+		{"id too long", "tasks: [{id: " + strings.Repeat("a", 129) + ", url: 'https://h.org/'}]", "id:"},
 		{"no url", "tasks: [{id: a}]", "url"},
 		{"ftp", "tasks: [{id: a, url: 'ftp://h/'}]", "url"},
 		{"user in url", "tasks: [{id: a, url: 'https://u:p@h/'}]", "url"},
@@ -87,7 +87,7 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestParseNamesEveryBadTask(t *testing.T) {
-	_, err := Parse([]byte("tasks: [{id: one}, {id: two, url: 'https://h/'}, {id: three, url: 'https://h/', interval: x}]"))
+	_, err := Parse([]byte("tasks: [{id: one}, {id: two, url: 'https://h.org/'}, {id: three, url: 'https://h.org/', interval: x}]"))
 	if err == nil || !strings.Contains(err.Error(), `task 1 ("one")`) || !strings.Contains(err.Error(), `task 3 ("three")`) || strings.Contains(err.Error(), "two") {
 		t.Errorf("error = %v", err)
 	}

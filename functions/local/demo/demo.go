@@ -143,7 +143,7 @@ func (t *tour) startNetwork(ctx context.Context) error {
 	}
 	site := &http.Server{Handler: newTarget(time.Now).handler(), ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = site.Serve(t.site) }() // ends when stop closes the listener
-	tasks, err := taskfile.Parse([]byte(strings.ReplaceAll(tasksFile, "TARGET", t.site.Addr().String())))
+	tasks, err := taskfile.ParseLocal([]byte(strings.ReplaceAll(tasksFile, "TARGET", t.site.Addr().String())))
 	if err != nil {
 		return err
 	}
