@@ -23,22 +23,25 @@ type LogPolicy struct {
 	MaxOpen   int // transactions on their way at the same time
 
 	// StuckAfter is when a transaction that is not mined is replaced by one that
-	// offers more, up to MaxFeeCap, in wei per gas.
+	// offers more, up to MaxFeeCap, in wei per gas. While the market is above that,
+	// nothing new is sent. MaxTip is the most of it that a first transaction gives
+	// as a tip, which is lost however low the base fee really is.
 	StuckAfter time.Duration
 	MaxFeeCap  *big.Int
+	MaxTip     *big.Int
 }
 
 // DefaultLogPolicy is for Base.
 func DefaultLogPolicy() LogPolicy {
 	return LogPolicy{
 		BatchMin: 20, BatchWait: 40 * time.Second, BatchMax: 100, MaxOpen: 4,
-		StuckAfter: time.Minute, MaxFeeCap: big.NewInt(10_000_000_000),
+		StuckAfter: time.Minute, MaxFeeCap: big.NewInt(10_000_000_000), MaxTip: big.NewInt(100_000_000),
 	}
 }
 
 // Validate reports a policy that could not work.
 func (p LogPolicy) Validate() error {
-	if p.BatchMax < 1 || p.MaxOpen < 1 || p.StuckAfter <= 0 || p.MaxFeeCap == nil || p.MaxFeeCap.Sign() <= 0 {
+	if p.BatchMax < 1 || p.MaxOpen < 1 || p.StuckAfter <= 0 || !positive(p.MaxFeeCap, p.MaxTip) {
 		return errors.New("processpayout: a receipt batch needs room, time and fees above 0")
 	}
 	return nil
@@ -96,17 +99,8 @@ func (p LogPolicy) DecideBatch(v BatchView) BatchStep {
 		return LogAdopt{}
 	case v.Latest > b.AccountNonce:
 		return LogWait{"its account nonce is used, in a block that is not safe yet"}
-	case len(b.TxHashes) == 0:
-		return LogSend{v.Market}
 	}
-	last := chain.Fees{FeeCap: b.FeeCap, TipCap: b.TipCap}
-	if v.Now.Sub(b.SentAt) < p.StuckAfter {
-		return LogResend{last}
-	}
-	if more := last.Bump(v.Market); more.FeeCap.Cmp(p.MaxFeeCap) <= 0 {
-		return LogSend{more}
-	}
-	return LogResend{last}
+	return p.offer(v)
 }
 
 // recorded reports whether a transaction may be sent as far as the batch goes.

@@ -38,7 +38,7 @@ func TestDecideBatch(t *testing.T) {
 		{"on its way", BatchView{Batch: sent(time.Second, 1000), Safe: 7, Latest: 7}, LogResend{fees(1000, 10)}},
 		{"stuck", BatchView{Batch: sent(stuck, 1000), Safe: 7, Latest: 7}, LogSend{fees(1125, 12)}},
 		{"stuck, the market is higher", BatchView{Batch: sent(stuck, 100), Safe: 7, Latest: 7}, LogSend{fees(1000, 12)}},
-		{"stuck at the highest fee", BatchView{Batch: sent(stuck, 9_999_999_999), Safe: 7, Latest: 7}, LogResend{fees(9_999_999_999, 10)}},
+		{"stuck at the highest fee, the market is low", BatchView{Batch: sent(stuck, 9_999_999_999), Safe: 7, Latest: 7}, LogSend{market}},
 		{"overtaken, not safe", BatchView{Batch: sent(old, 1000), Safe: 7, Latest: 8}, LogWait{}},
 		{"overtaken for good", BatchView{Batch: sent(time.Second, 1000), Safe: 8, Latest: 8}, LogAdopt{}},
 		{"overtaken before anything was signed", BatchView{Batch: fresh, Safe: 8, Latest: 9}, LogAdopt{}},

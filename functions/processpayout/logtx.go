@@ -92,11 +92,17 @@ func (p *pass) resend(ctx context.Context, b ledger.ReceiptBatch, fees chain.Fee
 	if err != nil {
 		return err
 	}
-	raw, hash, err := chain.BuildTx(ctx, p.Signer, tx)
-	if err != nil || !recorded(b, hash) {
-		return err
+	// A node may have estimated otherwise when it was recorded, within these.
+	for _, tx.Gas = range []uint64{tx.Gas, chain.GasFloor(b.Calldata), chain.GasCeiling(b.Calldata)} {
+		raw, hash, err := chain.BuildTx(ctx, p.Signer, tx)
+		if err != nil {
+			return err
+		}
+		if recorded(b, hash) {
+			return p.broadcast(ctx, b, raw)
+		}
 	}
-	return p.broadcast(ctx, b, raw)
+	return nil
 }
 
 func (p *pass) transaction(ctx context.Context, b ledger.ReceiptBatch, fees chain.Fees) (chain.Tx, error) {

@@ -31,9 +31,11 @@ type RelayPolicy struct {
 	MinLeft  time.Duration // what is taken along is good for so long at least
 	Poll     time.Duration // between two looks at what became of a transaction
 	// StuckAfter is when a transaction that is not mined is replaced by one that
-	// offers more, up to MaxFeeCap, in wei per gas.
+	// offers more, up to MaxFeeCap, in wei per gas. While the market is above that,
+	// nothing is sent. MaxTip is the most that a first transaction gives as a tip.
 	StuckAfter time.Duration
 	MaxFeeCap  *big.Int
+	MaxTip     *big.Int
 	Within     time.Duration // after that, whatever was sent is left to itself
 }
 
@@ -41,13 +43,13 @@ type RelayPolicy struct {
 func DefaultRelayPolicy() RelayPolicy {
 	return RelayPolicy{
 		BatchMax: 50, MinLeft: time.Minute, Poll: time.Second, StuckAfter: 10 * time.Second,
-		MaxFeeCap: big.NewInt(10_000_000_000), Within: 30 * time.Second,
+		MaxFeeCap: big.NewInt(10_000_000_000), MaxTip: big.NewInt(100_000_000), Within: 30 * time.Second,
 	}
 }
 
 // Validate reports a policy that could not work.
 func (p RelayPolicy) Validate() error {
-	if p.BatchMax < 1 || p.Poll <= 0 || p.StuckAfter <= 0 || p.Within < p.StuckAfter || p.MaxFeeCap == nil || p.MaxFeeCap.Sign() <= 0 {
+	if p.BatchMax < 1 || p.Poll <= 0 || p.StuckAfter <= 0 || p.Within < p.StuckAfter || !positive(p.MaxFeeCap, p.MaxTip) {
 		return errors.New("processpayout: the relayer needs room for a transfer, and time and fees above 0")
 	}
 	return nil

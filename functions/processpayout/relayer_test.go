@@ -148,6 +148,8 @@ type bench struct {
 	rehearsed error
 	broadcast func(n int) (chain.Sent, error)
 	mined     func(n int) (*chain.Mined, error)
+	market    *chain.Fees        // nil: low
+	raw       *types.Transaction // the last broadcast
 }
 
 func newBench(t *testing.T) *bench {
@@ -183,12 +185,19 @@ func (b *bench) TxStatus(context.Context, []common.Hash) (*chain.Mined, error) {
 	return b.mined(b.sent)
 }
 func (b *bench) SuggestFees(context.Context) (chain.Fees, error) {
+	if b.market != nil {
+		return *b.market, nil
+	}
 	return chain.Fees{FeeCap: big.NewInt(1_000_000), TipCap: big.NewInt(1_000)}, nil
 }
 func (b *bench) EstimateGas(context.Context, common.Address, common.Address, []byte) (uint64, error) {
 	return 0, errors.New("not to be asked: transfers that may fail have no estimate")
 }
-func (b *bench) Broadcast(context.Context, []byte) (chain.Sent, error) {
+func (b *bench) Broadcast(_ context.Context, raw []byte) (chain.Sent, error) {
+	b.raw = new(types.Transaction)
+	if err := b.raw.UnmarshalBinary(raw); err != nil {
+		return "", err
+	}
 	b.sent++
 	return b.broadcast(b.sent)
 }

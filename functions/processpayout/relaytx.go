@@ -27,6 +27,9 @@ func (r *Relayer) send(ctx context.Context, began time.Time, chainID int64, call
 	if err != nil {
 		return refusal(reasonRelayerDown, err)
 	}
+	if fees = fees.LimitTip(r.Policy.MaxTip); fees.FeeCap.Cmp(r.Policy.MaxFeeCap) > 0 {
+		return refusal(reasonFees, nil)
+	}
 	_, nonce, err := r.Account.AccountNonces(ctx, r.Signer.Address())
 	if err != nil {
 		return refusal(reasonRelayerDown, err)

@@ -39,6 +39,16 @@ func (f Fees) Bump(market Fees) Fees {
 	return Fees{FeeCap: maxBig(raise(f.FeeCap), market.FeeCap), TipCap: maxBig(raise(f.TipCap), market.TipCap)}
 }
 
+// LimitTip are f with a tip of at most most, and a cap lower by as much. The
+// tip is paid in full, so a node that suggests a wrong one costs it all.
+func (f Fees) LimitTip(most *big.Int) Fees {
+	over := new(big.Int).Sub(f.TipCap, most)
+	if over.Sign() <= 0 {
+		return f
+	}
+	return Fees{FeeCap: over.Sub(f.FeeCap, over), TipCap: most}
+}
+
 // raise is n and an eighth, rounded up.
 func raise(n *big.Int) *big.Int {
 	eighth := new(big.Int).Add(n, big.NewInt(7))

@@ -79,15 +79,19 @@ func GasFloor(calldata []byte) uint64 {
 	return params.TxGas + tokens*params.TxCostFloorPerToken
 }
 
+// GasCeiling is more than a transaction with this calldata may need: twice its
+// floor, and room for a contract that keeps something of it.
+func GasCeiling(calldata []byte) uint64 { return 2*GasFloor(calldata) + 100_000 }
+
 // EstimateGas is the gas limit for that calldata: what the node estimates, but
-// never below GasFloor.
+// never below GasFloor or above GasCeiling: with more, an account seems too poor.
 func (c *Client) EstimateGas(ctx context.Context, from, to common.Address, data []byte) (uint64, error) {
 	var gas hexutil.Uint64
 	msg := map[string]any{"from": from, "to": to, "input": hexutil.Bytes(data)}
 	if err := c.call(ctx, &gas, "eth_estimateGas", msg); err != nil {
 		return 0, asRevert(err)
 	}
-	return max(uint64(gas), GasFloor(data)), nil
+	return min(max(uint64(gas), GasFloor(data)), GasCeiling(data)), nil
 }
 
 // AccountNonces are how many transactions of an account are in the safe and in

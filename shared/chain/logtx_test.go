@@ -249,3 +249,15 @@ func TestGasFloor(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a node estimates, the limit fits the calldata.
+func TestEstimateGasIsBounded(t *testing.T) {
+	w := newWorld(t, devchain.Options{})
+	data := bytes.Repeat([]byte{1}, 100)
+	for said, want := range map[string]uint64{"0x1": chain.GasFloor(data), "0x7530": 30_000, "0xffffffffffffffff": chain.GasCeiling(data)} {
+		w.onMethod("eth_estimateGas", answer(`"`+said+`"`))
+		if gas, err := w.client.EstimateGas(t.Context(), common.Address{1}, logAddress, data); err != nil || gas != want {
+			t.Errorf("the node says %s: %d, %v; want %d", said, gas, err, want)
+		}
+	}
+}
