@@ -88,16 +88,26 @@ func (c *ProcessPayout) Validate() error {
 	if c.Receipts.Form != "compact" && c.Receipts.Form != "json" {
 		p.add("RECEIPT_FORM", "is %q; want compact or json", c.Receipts.Form)
 	}
+	if n := c.Receipts.Max; n != nil && (*n < 1 || *n > maxReceipts) {
+		p.add("RECEIPT_BATCH_MAX", "is %d; want 1 to %d", *n, maxReceipts)
+	}
 	return p.err()
 }
+
+// maxReceipts in one transaction: 200 in JSON are about 80 KB of calldata, and
+// nodes take no transaction above 128 KB.
+const maxReceipts = 200
 
 func (c *ProcessPayout) checkCaps(p *problems) {
 	c.PayoutThreshold.check(p)
 	switch {
 	case c.PayoutMax <= 0:
 		p.add("PAYOUT_MAX_MICROS", "is %d; set the most that one payout may be, 1000000 is $1", int64(c.PayoutMax))
-	case c.PayoutMax < c.Threshold:
-		p.add("PAYOUT_MAX_MICROS", "is %d, below PAYOUT_THRESHOLD_MICROS, %d: no payout could be signed; raise it", int64(c.PayoutMax), int64(c.Threshold))
+	case c.PayoutMax/2 < c.Threshold:
+		// The submission that reaches the threshold may go beyond it, by a batch of
+		// rewards; a payout above the cap would wait for an operator.
+		p.add("PAYOUT_MAX_MICROS", "is %d, below twice PAYOUT_THRESHOLD_MICROS, %d: a payout is what a worker has earned when the threshold is reached, and may be more; set at least %d",
+			int64(c.PayoutMax), int64(c.Threshold), 2*int64(c.Threshold))
 	}
 	switch {
 	case c.DailyMax <= 0:
