@@ -9,6 +9,7 @@ import (
 
 	"github.com/BlockRunAI/worker-network/functions/gettasks"
 	"github.com/BlockRunAI/worker-network/functions/processpayout"
+	"github.com/BlockRunAI/worker-network/functions/reconcile"
 	"github.com/BlockRunAI/worker-network/functions/refreshreputation"
 	"github.com/BlockRunAI/worker-network/functions/submitresults"
 	"github.com/BlockRunAI/worker-network/functions/sweep"
@@ -21,5 +22,6 @@ func init() {
 	functions.HTTP("ProcessPayout", processpayout.Handler())
 	functions.HTTP("RefreshReputation", refreshreputation.Handler())
 	functions.HTTP("Sweep", sweep.Handler())
+	functions.HTTP("Reconcile", reconcile.Handler())
 	functions.HTTP("WorkerStatus", workerstatus.Handler())
 }

@@ -55,8 +55,23 @@ func screen(out io.Writer, n *network.Network, o screenOptions) {
 	fmt.Fprintf(&b, "  export BLOCKRUN_API_BASE=%s\n", n.API)
 	b.WriteString("  go run ./worker-cli wallet new      # once, if you have no wallet\n")
 	b.WriteString("  go run ./worker-cli run" + workerFlags(o.tasks) + "\n")
+	b.WriteString("\nAnybody can audit what is paid:\n\n  " + auditCommand(n) + "\n")
 	b.WriteString("\nCtrl-C stops everything.\n")
 	_, _ = io.WriteString(out, b.String())
+}
+
+// auditCommand verifies all that this network pays, from the chain and the
+// result log alone.
+func auditCommand(n *network.Network) string {
+	rpc := n.Money.RPC
+	if !n.Money.Local {
+		rpc = "$BASE_RPC_URL" // it may hold a provider's key
+	}
+	return fmt.Sprintf(`go run ./worker-cli audit --rpc %s --chain-id %d --from %d \
+    --treasury %s --usdc %s \
+    --log-address %s --sender %s \
+    --results %s/result-log`,
+		rpc, n.Money.ChainID, n.Money.Since, n.Money.Treasury.Hex(), n.Money.Token.Hex(), n.Money.LogAddress.Hex(), n.Money.LogSender.Hex(), n.Storage)
 }
 
 func names(tasks []schedule.Task) string {

@@ -169,6 +169,11 @@ func (n *Network) useChain(ctx context.Context, rpc string, o Options, env envir
 	if _, err := client.VerifyToken(ctx, m.Token); err != nil {
 		return fmt.Errorf("USDC on the chain at BASE_RPC_URL (USDC_ADDRESS, or the chain's own): %w", err)
 	}
+	heads, err := client.Heads(ctx)
+	if err != nil {
+		return fmt.Errorf("the chain at BASE_RPC_URL: %w", err)
+	}
+	m.Since = heads.Safe.Number
 	n.Money = m
 	m.export(env)
 	return nil

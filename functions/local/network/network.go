@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -71,6 +72,7 @@ type Money struct {
 	LogAddress common.Address
 	LogSender  common.Address
 	Relayer    common.Address // of the second rail, or zero
+	Since      uint64         // the safe block when it began; 0 of a chain of its own
 }
 
 // only is held by the network of this process, for ever once its functions are
@@ -166,6 +168,10 @@ func (n *Network) Stop() error {
 
 func (n *Network) onStop(f func() error) { n.stops = append(n.stops, f) }
 
+// reconcileEvery is how often the books are compared with the chain: every few
+// minutes in production.
+const reconcileEvery = time.Minute
+
 // startScheduler runs the jobs that Cloud Scheduler has in production.
 func (n *Network) startScheduler(o Options, functions *url.URL) {
 	every := o.SweepEvery
@@ -179,6 +185,7 @@ func (n *Network) startScheduler(o Options, functions *url.URL) {
 		defer close(done)
 		s.run(ctx, []job{
 			{function: "Sweep", every: every},
+			{function: "Reconcile", every: reconcileEvery},
 			{function: "RefreshReputation", every: 24 * time.Hour, atStart: true},
 		})
 	}()
@@ -189,9 +196,17 @@ func (n *Network) startScheduler(o Options, functions *url.URL) {
 // A local chain has no two minutes until a block is safe, and its receipts are
 // for people to read.
 func (n *Network) tune(o Options, env environment) {
-	values := map[string]string{"PAYOUT_MAX_MICROS": "10000000", "PAYOUT_DAILY_MAX_MICROS": "1000000000", "RECEIPT_FORM": "json"}
+	values := map[string]string{
+		"PAYOUT_MAX_MICROS": "10000000", "PAYOUT_DAILY_MAX_MICROS": "1000000000", "RECEIPT_FORM": "json",
+		"LOG_SENDER_ADDRESSES": n.Money.LogSender.Hex(),
+		// The database is new: of what was paid before it knows nothing.
+		"RECONCILE_FROM_BLOCK": strconv.FormatUint(n.Money.Since, 10),
+	}
 	if n.Money.Local {
 		values["PAYOUT_SAFE_LAG"], values["PAYOUT_SAFE_POLL"], values["PAYOUT_RETRY_MIN"] = "0s", "2s", "2s"
+		values["RECONCILE_LAG"], values["RECONCILE_BOOKS_EVERY"] = "30s", "1m"
+		// Whatever else is set is of other chains.
+		env["LOG_SENDER_ADDRESSES"], env["RECONCILE_FROM_BLOCK"] = values["LOG_SENDER_ADDRESSES"], values["RECONCILE_FROM_BLOCK"]
 	}
 	for name, value := range values {
 		if o.Getenv(name) == "" {
