@@ -2,14 +2,15 @@ package reputation
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"github.com/tidwall/gjson"
 )
 
-// quick reads the lines that nearly all are: an object of moderate length
-// without a backslash. A library vouches that the line is JSON; then quotes
-// can only be where strings begin and end, and the wanted fields are found by
-// walking from quote to quote. Whatever it does not take, Adapter.Line does.
+// quick reads the lines that nearly all are: an object of moderate length,
+// without backslashes and control characters. A flat one is read in one pass;
+// one that nests is first checked by a library. Whatever it does not take,
+// Adapter.Line does.
 type quick struct {
 	on     bool
 	names  [maxQuickName + 1][]quickName // by length
@@ -90,8 +91,10 @@ func plainASCII(s string) bool {
 // line finds the wallet and the cost of a trimmed line. With ok false it is
 // Adapter.Line's to say what the line is.
 func (q *quick) line(line []byte) (wallet, cost []byte, failed, ok bool) {
-	if !q.on || len(line) > maxQuickLine || len(line) == 0 || line[0] != '{' ||
-		bytes.IndexByte(line, '\\') >= 0 || !gjson.ValidBytes(line) || !q.walk(line) {
+	if !q.on || len(line) > maxQuickLine || len(line) < 2 || line[0] != '{' || !plain(line) {
+		return nil, nil, false, false
+	}
+	if !q.walkFlat(line) && (!gjson.ValidBytes(line) || !q.walkNested(line)) {
 		return nil, nil, false, false
 	}
 	for _, c := range q.failed {
@@ -113,9 +116,134 @@ func (q *quick) first(slots []int) quickValue {
 	return quickValue{}
 }
 
-// walk notes the values of the wanted fields of a valid object without
-// backslashes; of a name that is there twice, the last.
-func (q *quick) walk(line []byte) bool {
+// plain reports a line without backslashes and control characters, eight
+// bytes at a time (a byte is below n if subtracting n borrows from its top bit).
+func plain(line []byte) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(line); i += 8 {
+		w := binary.LittleEndian.Uint64(line[i:])
+		slash := w ^ ones*'\\'
+		if ((w-ones*' ')&^w|(slash-ones)&^slash)&tops != 0 {
+			return false
+		}
+	}
+	for ; i < len(line); i++ {
+		if line[i] < ' ' || line[i] == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// walkFlat notes the values of the wanted fields of an object that holds
+// strings, numbers and literals only; of a name that is there twice, the last.
+// It is false for whatever else, by the grammar of RFC 8259.
+func (q *quick) walkFlat(line []byte) bool {
+	clear(q.values)
+	for i := 1; ; {
+		i = skipSpace(line, i)
+		if i >= len(line) || line[i] != '"' {
+			return false
+		}
+		n := bytes.IndexByte(line[i+1:], '"')
+		if n < 0 {
+			return false
+		}
+		name := line[i+1 : i+1+n]
+		i = skipSpace(line, i+n+2)
+		if i >= len(line) || line[i] != ':' {
+			return false
+		}
+		i = skipSpace(line, i+1)
+		v, end := flatValue(line, i)
+		if end < 0 {
+			return false
+		}
+		q.note(name, v)
+		i = skipSpace(line, end)
+		if i >= len(line) || line[i] != ',' {
+			return i == len(line)-1 && line[i] == '}'
+		}
+		i++
+	}
+}
+
+// flatValue is the value at byte i and where it ends; -1 if it is neither a
+// string nor a number nor a literal.
+func flatValue(line []byte, i int) (quickValue, int) {
+	if i >= len(line) {
+		return quickValue{}, -1
+	}
+	switch c := line[i]; {
+	case c == '"':
+		n := bytes.IndexByte(line[i+1:], '"')
+		if n < 0 {
+			return quickValue{}, -1
+		}
+		return quickValue{line[i+1 : i+1+n], quoted}, i + n + 2
+	case c == '-' || c >= '0' && c <= '9':
+		end := numberEnd(line, i)
+		return quickValue{line[i:max(end, i)], scalar}, end
+	case bytes.HasPrefix(line[i:], []byte("true")):
+		return quickValue{line[i : i+4], scalar}, i + 4
+	case bytes.HasPrefix(line[i:], []byte("false")):
+		return quickValue{line[i : i+5], scalar}, i + 5
+	case bytes.HasPrefix(line[i:], []byte("null")):
+		return quickValue{}, i + 4
+	}
+	return quickValue{}, -1
+}
+
+// numberEnd is where the number that begins at byte i ends; -1 for none (RFC
+// 8259, section 6).
+func numberEnd(line []byte, i int) int {
+	digits := func() bool {
+		begin := i
+		for i < len(line) && line[i] >= '0' && line[i] <= '9' {
+			i++
+		}
+		return i > begin
+	}
+	if line[i] == '-' {
+		i++
+	}
+	if i < len(line) && line[i] == '0' {
+		i++
+	} else if !digits() {
+		return -1
+	}
+	if i < len(line) && line[i] == '.' {
+		if i++; !digits() {
+			return -1
+		}
+	}
+	if i < len(line) && (line[i] == 'e' || line[i] == 'E') {
+		if i++; i < len(line) && (line[i] == '+' || line[i] == '-') {
+			i++
+		}
+		if !digits() {
+			return -1
+		}
+	}
+	return i
+}
+
+// note keeps a value if its name is wanted.
+func (q *quick) note(name []byte, v quickValue) {
+	if len(name) > maxQuickName {
+		return
+	}
+	for _, want := range q.names[len(name)] {
+		if want.name == string(name) {
+			q.values[want.slot] = v
+		}
+	}
+}
+
+// walkNested does the same for any object that a library has found valid:
+// without backslashes, quotes can only be where strings begin and end.
+func (q *quick) walkNested(line []byte) bool {
 	clear(q.values)
 	depth := 0
 	for i := 0; i < len(line); i++ {
@@ -140,13 +268,7 @@ func (q *quick) walk(line []byte) bool {
 				continue
 			}
 			i = j
-			if len(name) <= maxQuickName {
-				for _, want := range q.names[len(name)] {
-					if want.name == string(name) {
-						q.values[want.slot] = valueAt(line, skipSpace(line, j+1))
-					}
-				}
-			}
+			q.note(name, valueAt(line, skipSpace(line, j+1)))
 		}
 	}
 	return true
