@@ -8,6 +8,8 @@ import (
 	"io"
 	"strings"
 	"sync"
+
+	"github.com/BlockRunAI/worker-network/shared/localcloud/tether"
 )
 
 type launchOptions struct {
@@ -17,15 +19,36 @@ type launchOptions struct {
 	container string
 }
 
-// process is a program that ends when stop is called or this process ends.
+// process is a program that ends when it is stopped or this process ends.
 type process struct {
 	stop  func()
 	lines chan string   // what it prints on stderr; not read any more after waitFor
-	ended chan struct{} // closed when it ended by itself
-	group int           // its process group and its supervisor's, on unix
+	ended chan struct{} // closed when it has ended
+	group int           // its process group, on unix
 
 	mu   sync.Mutex
 	last []string // the latest lines
+}
+
+// launch runs the program, tethered to this process.
+func launch(o launchOptions) (*process, error) {
+	program := tether.Program{Path: o.argv[0], Args: o.argv[1:]}
+	if o.container != "" {
+		program.Undo = []string{o.argv[0], "rm", "-f", o.container}
+	}
+	logs, stderr := io.Pipe()
+	program.Stderr = stderr
+	t, err := tether.Start(program)
+	if err != nil {
+		return nil, err
+	}
+	p := &process{stop: t.Stop, lines: make(chan string, 64), ended: make(chan struct{}), group: t.Pid()}
+	go p.follow(logs)
+	go func() {
+		<-t.Done()
+		stderr.Close()
+	}()
+	return p, nil
 }
 
 // follow reads the program's stderr to its end, so that it never blocks on it.

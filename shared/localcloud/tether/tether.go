@@ -18,11 +18,17 @@ type Program struct {
 	Dir    string
 	Stdout io.Writer // nil: discarded
 	Stderr io.Writer
+
+	// Undo, when not empty, is a command that ends what outlives the program,
+	// such as a container. It runs before the program is asked to end, by Stop
+	// or because this process ended; not when the program ends by itself.
+	Undo []string
 }
 
 // Process is a running program.
 type Process struct {
 	cmd  *exec.Cmd
+	undo []string
 	life io.Closer
 	done chan struct{}
 	err  error // valid once done is closed
@@ -41,13 +47,17 @@ func Start(p Program) (*Process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("tether: start %s: %w", p.Path, err)
 	}
-	t := &Process{cmd: cmd, life: life, done: make(chan struct{})}
+	t := &Process{cmd: cmd, undo: p.Undo, life: life, done: make(chan struct{})}
 	go func() {
 		defer close(t.done)
 		t.err = cmd.Wait()
 	}()
 	return t, nil
 }
+
+// Pid is the process that was started: on unix a supervisor, which leads the
+// process group that the program is in.
+func (t *Process) Pid() int { return t.cmd.Process.Pid }
 
 // Done is closed when the program has ended.
 func (t *Process) Done() <-chan struct{} { return t.done }

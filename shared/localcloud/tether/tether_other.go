@@ -8,10 +8,13 @@ import "os/exec"
 // After a hard kill of this process the program goes on.
 func command(p Program) *exec.Cmd { return exec.Command(p.Path, p.Args...) }
 
-// Stop kills the program and waits for its end.
+// Stop runs Undo, kills the program and waits for its end.
 func (t *Process) Stop() {
 	t.once.Do(func() {
 		t.life.Close()
+		if len(t.undo) > 0 {
+			_ = exec.Command(t.undo[0], t.undo[1:]...).Run()
+		}
 		_ = t.cmd.Process.Kill()
 		<-t.done
 	})

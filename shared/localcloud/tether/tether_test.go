@@ -19,7 +19,7 @@ import (
 // The tests run this binary again in the part of the process that is killed.
 func TestMain(m *testing.M) {
 	if pidFile := os.Getenv("TETHER_TEST_HOLD"); pidFile != "" {
-		p, err := Start(Program{Path: "/bin/sh", Args: []string{"-c", os.Getenv("TETHER_TEST_SCRIPT"), "sh", pidFile}})
+		p, err := Start(Program{Path: "/bin/sh", Args: []string{"-c", os.Getenv("TETHER_TEST_SCRIPT"), "sh", pidFile}, Undo: undo(pidFile)})
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -29,6 +29,11 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+// undo leaves a file whose name only a shell that quotes well can make.
+func undo(pidFile string) []string { return []string{"touch", undone(pidFile)} }
+
+func undone(pidFile string) string { return pidFile + ` is "$HOME"'s` }
 
 const stubborn = `trap '' TERM HUP INT; echo $$ >"$1.tmp"; mv "$1.tmp" "$1"; while :; do sleep 0.05; done`
 
@@ -52,13 +57,16 @@ func TestEndsWhenTheParentIsKilled(t *testing.T) {
 			}
 			_ = parent.Wait()
 			waitForEnd(t, child)
+			if _, err := os.Stat(undone(pidFile)); err != nil {
+				t.Errorf("what was to be undone was not: %v", err)
+			}
 		})
 	}
 }
 
 func TestStop(t *testing.T) {
 	pidFile := filepath.Join(t.TempDir(), "pid")
-	p, err := Start(Program{Path: "/bin/sh", Args: []string{"-c", stubborn, "sh", pidFile}})
+	p, err := Start(Program{Path: "/bin/sh", Args: []string{"-c", stubborn, "sh", pidFile}, Undo: undo(pidFile)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,6 +76,9 @@ func TestStop(t *testing.T) {
 	waitForEnd(t, child)
 	if p.Err() == nil {
 		t.Error("a killed program ended with status 0")
+	}
+	if _, err := os.Stat(undone(pidFile)); err != nil {
+		t.Errorf("what was to be undone was not: %v", err)
 	}
 }
 
