@@ -183,7 +183,7 @@ func offline(t *testing.T, dir string, args ...string) string {
 // others it is SPANNER_DATABASE.
 var told = map[string]string{
 	"SubmitResults": "PAYOUT_TOPIC", "WorkerStatus": "CHAIN_ID", "ProcessPayout": "TREASURY_KEY",
-	"Sweep": "RESULT_LOG_BUCKET", "RefreshReputation": "SPEND_LOG_BUCKET",
+	"Sweep": "RESULT_LOG_BUCKET", "RefreshReputation": "SPEND_LOG_BUCKET", "Reconcile": "LOG_SENDER_ADDRESSES",
 }
 
 // answers starts one function as the cloud does, with an environment that
