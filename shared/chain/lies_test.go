@@ -171,7 +171,7 @@ func TestNodeThatLags(t *testing.T) {
 		if s.State != chain.Unused || s.Heads.Latest.Number != behind {
 			t.Errorf("from block %d: %+v", q.FromBlock, s)
 		}
-		if s.Dead(a.ValidBefore) {
+		if dead(s, a.ValidBefore) {
 			t.Error("a node that lags makes a used nonce dead")
 		}
 	}

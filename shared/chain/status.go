@@ -53,13 +53,6 @@ type Status struct {
 	Value     ledger.Micros  // and what
 }
 
-// Dead reports whether an authorization with that validBefore can never pay
-// any more: it is unused, and a finalized block is past its time. Only then
-// may its credit be released, or its amount or recipient be changed.
-func (s Status) Dead(validBefore int64) bool {
-	return s.State == Unused && s.Heads.Finalized.Time >= validBefore
-}
-
 // ErrNoLog means that the token calls an authorization used, but that no log
 // in reach says by whom.
 var ErrNoLog = errors.New("chain: the authorization is used, but its log is not found")

@@ -29,24 +29,30 @@ func TestUnused(t *testing.T) {
 	}
 }
 
-// The nonce is dead only when a finalized block is past its time.
+// dead is what a payer makes of a status (payments.md, rule 5): it is unused,
+// and a safe block is past its time.
+func dead(s chain.Status, validBefore int64) bool {
+	return s.State == chain.Unused && s.Heads.Safe.Time >= validBefore
+}
+
+// The nonce is dead only when a safe block is past its time.
 func TestDead(t *testing.T) {
-	w := newWorld(t, devchain.Options{FinalizedDepth: 2})
+	w := newWorld(t, devchain.Options{SafeDepth: 2, FinalizedDepth: 4})
 	a := w.authorization(1)
 	q := w.query(a)
-	if w.status(q).Dead(a.ValidBefore) {
+	if dead(w.status(q), a.ValidBefore) {
 		t.Error("dead before its time")
 	}
 	ok(t, w.dev.AdvanceTime(t.Context(), time.Hour+time.Second))
-	if s := w.status(q); s.Heads.Latest.Time < a.ValidBefore || s.Dead(a.ValidBefore) {
-		t.Errorf("past its time in the newest block only: dead %v, %+v", s.Dead(a.ValidBefore), s.Heads)
+	if s := w.status(q); s.Heads.Latest.Time < a.ValidBefore || dead(s, a.ValidBefore) {
+		t.Errorf("past its time in the newest block only: dead %v, %+v", dead(s, a.ValidBefore), s.Heads)
 	}
 	ok(t, w.dev.Mine(t.Context(), 2))
 	s := w.status(q)
-	if !s.Dead(a.ValidBefore) || !s.Dead(s.Heads.Finalized.Time) {
-		t.Errorf("past its time in a finalized block, and not dead: %+v", s.Heads)
+	if !dead(s, a.ValidBefore) || !dead(s, s.Heads.Safe.Time) {
+		t.Errorf("past its time in a safe block, and not dead: %+v", s.Heads)
 	}
-	if s.Dead(s.Heads.Finalized.Time + 1) {
+	if dead(s, s.Heads.Safe.Time+1) {
 		t.Error("dead a second too early")
 	}
 	if _, err := w.client.Call(t.Context(), common.Address{}, q.Token, w.signed(a)); err == nil {
@@ -68,7 +74,7 @@ func TestPaid(t *testing.T) {
 		if s.State != chain.Paid || s.Tx != tx || s.Block != at || s.To != w.worker || s.Value != w.value || s.Safe || s.Finalized {
 			t.Errorf("hint %s: got %+v", hint, s)
 		}
-		if s.Dead(0) {
+		if dead(s, 0) {
 			t.Error("a used nonce is called dead")
 		}
 	}

@@ -126,8 +126,8 @@ type Message struct {
 	Attempt    int
 }
 
-// EncodePush makes the body of a push request as Pub/Sub does: for the local
-// runner, which pulls and posts.
+// EncodePush makes the body of a push request as Pub/Sub does, for the
+// tests of what receives one.
 func EncodePush(subscription string, m Message) ([]byte, error) {
 	var p push
 	p.Subscription = subscription

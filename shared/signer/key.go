@@ -56,20 +56,6 @@ func FromKey(key *ecdsa.PrivateKey) *KeySigner {
 	return &KeySigner{key: key, address: crypto.PubkeyToAddress(key.PublicKey)}
 }
 
-// FromEnv makes a signer of the environment variable name; lookup is
-// os.LookupEnv, or a test's.
-func FromEnv(lookup func(string) (string, bool), name string) (*KeySigner, error) {
-	text, ok := lookup(name)
-	if !ok || strings.TrimSpace(text) == "" {
-		return nil, fmt.Errorf("signer: %s is not set; set it to 0x and 64 hex digits", name)
-	}
-	s, err := FromHex(strings.TrimSpace(text))
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
-	}
-	return s, nil
-}
-
 // maxKeyFile is far more than a key needs, and little enough for a path that
 // was meant for something else.
 const maxKeyFile = 1 << 10

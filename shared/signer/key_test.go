@@ -61,19 +61,6 @@ func TestFromHex(t *testing.T) {
 	}
 }
 
-func TestFromEnv(t *testing.T) {
-	env := map[string]string{"KEY": testKey + "\n", "EMPTY": " ", "BAD": testKey[:60]}
-	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
-	if s, err := FromEnv(lookup, "KEY"); err != nil || s.Address() != common.HexToAddress(testAddress) {
-		t.Errorf("KEY: %v, %v", s, err)
-	}
-	for _, name := range []string{"UNSET", "EMPTY", "BAD"} {
-		if _, err := FromEnv(lookup, name); err == nil || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), testKey[:20]) {
-			t.Errorf("%s: the error should name the variable and not its value: %v", name, err)
-		}
-	}
-}
-
 func TestFromFile(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {

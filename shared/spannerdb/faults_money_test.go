@@ -195,16 +195,6 @@ var moneyVerbs = map[string]func(*network, common.Address) attempt{
 			func() { same(n, "holder", n.holder(w.Hex()), "me") },
 		}
 	},
-	"RenewLease": func(n *network, w common.Address) attempt {
-		n.must(n.db.TakeLease(n.Context(), w.Hex(), "me", n.now, time.Second))
-		return attempt{
-			func(db *spannerdb.DB) error { return db.RenewLease(n.Context(), w.Hex(), "me", n.now, time.Minute) },
-			func() {
-				err := n.db.TakeLease(n.Context(), w.Hex(), "you", n.now.Add(59*time.Second), time.Minute)
-				n.fails("taken over", err, ledger.ErrLeased)
-			},
-		}
-	},
 	"ReleaseLease": func(n *network, w common.Address) attempt {
 		n.must(n.db.TakeLease(n.Context(), w.Hex(), "me", n.now, time.Minute))
 		return attempt{

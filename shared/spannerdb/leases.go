@@ -23,17 +23,6 @@ func (db *DB) TakeLease(ctx context.Context, name, owner string, now time.Time, 
 	})
 }
 
-// RenewLease extends owner's lease to now + ttl, also one that has ended, as
-// long as nobody else has taken it. Error: ledger.ErrLeaseLost.
-func (db *DB) RenewLease(ctx context.Context, name, owner string, now time.Time, ttl time.Duration) error {
-	return db.changeLease(ctx, "renew-lease", name, func(holder string, _ time.Time) (*spanner.Mutation, error) {
-		if holder != owner {
-			return nil, fmt.Errorf("lease %s: %w", name, ledger.ErrLeaseLost)
-		}
-		return putLease(name, owner, now.Add(ttl)), nil
-	})
-}
-
 // ReleaseLease ends owner's lease, and does nothing when it is another's or
 // gone.
 func (db *DB) ReleaseLease(ctx context.Context, name, owner string) error {

@@ -34,9 +34,6 @@ var networks = []Network{
 	{BaseSepolia, CAIP2(BaseSepolia), common.HexToAddress("0x036CbD53842c5426634e7929541eC2318f3dCF7e"), "USDC", "2"},
 }
 
-// Networks are all of them, mainnet first.
-func Networks() []Network { return slices.Clone(networks) }
-
 // ByChainID is the network with that chain id, if it is one of ours.
 func ByChainID(id int64) (Network, bool) {
 	i := slices.IndexFunc(networks, func(n Network) bool { return n.ChainID == id })

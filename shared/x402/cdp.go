@@ -20,9 +20,6 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// CDPURL is the facilitator of Coinbase's Developer Platform.
-const CDPURL = "https://api.cdp.coinbase.com/platform/v2/x402"
-
 // tokenLife is how long one call's token is good for.
 const tokenLife = 120 * time.Second
 

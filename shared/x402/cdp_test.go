@@ -84,7 +84,7 @@ func TestCDPToken(t *testing.T) {
 			}
 			nonces := map[any]bool{}
 			for range 3 {
-				r := httptest.NewRequest(http.MethodPost, CDPURL+"/settle", nil)
+				r := httptest.NewRequest(http.MethodPost, "https://api.cdp.coinbase.com/platform/v2/x402/settle", nil)
 				if err := c.Authorize(r); err != nil {
 					t.Fatal(err)
 				}
