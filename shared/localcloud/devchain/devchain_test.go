@@ -159,7 +159,7 @@ func TestBlockPeriod(t *testing.T) {
 	c.Hold()
 	held, err := client.BlockNumber(t.Context())
 	ok(t, err)
-	time.Sleep(1500 * time.Millisecond)
+	time.Sleep(3500 * time.Millisecond)                                      // three blocks' time: their times are whole seconds
 	if n, err := client.BlockNumber(t.Context()); err != nil || n > held+1 { // one may have been under way
 		t.Errorf("block %d while mining is held at %d, %v", n, held, err)
 	}
