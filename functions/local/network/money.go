@@ -158,7 +158,12 @@ func (n *Network) useChain(ctx context.Context, rpc string, o Options, env envir
 			return err
 		}
 	}
-	if m.LogSender, err = keyAddress(o.Getenv, "LOG_SENDER_KEY"); err != nil {
+	if o.Getenv("LOG_SENDER_KMS_KEY") != "" {
+		m.LogSender, err = address0x("LOG_SENDER_ADDRESSES", o.Getenv("LOG_SENDER_ADDRESSES"))
+	} else {
+		m.LogSender, err = keyAddress(o.Getenv, "LOG_SENDER_KEY")
+	}
+	if err != nil {
 		return err
 	}
 	client, err := chain.Dial(ctx, rpc, m.ChainID)
@@ -184,7 +189,7 @@ func missing(getenv func(string) string) error {
 	var lack []string
 	for _, choice := range [][]string{
 		{"TREASURY_KEY", "TREASURY_KEY_FILE", "TREASURY_KMS_KEY"},
-		{"LOG_SENDER_KEY", "LOG_SENDER_KEY_FILE"},
+		{"LOG_SENDER_KEY", "LOG_SENDER_KEY_FILE", "LOG_SENDER_KMS_KEY"},
 		{"BLOCKRUN_LOG_ADDRESS"},
 		{"X402_FACILITATOR_URL"},
 	} {
@@ -196,8 +201,11 @@ func missing(getenv func(string) string) error {
 			lack = append(lack, strings.Join(choice, " or "))
 		}
 	}
-	if getenv("TREASURY_KMS_KEY") != "" && getenv("TREASURY_ADDRESS") == "" {
-		lack = append(lack, "TREASURY_ADDRESS")
+	// The address of a key in Cloud KMS is not asked of it here.
+	for key, address := range map[string]string{"TREASURY_KMS_KEY": "TREASURY_ADDRESS", "LOG_SENDER_KMS_KEY": "LOG_SENDER_ADDRESSES"} {
+		if getenv(key) != "" && getenv(address) == "" {
+			lack = append(lack, address)
+		}
 	}
 	if len(lack) == 0 {
 		return nil
