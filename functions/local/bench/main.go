@@ -14,7 +14,7 @@ import (
 	"strconv"
 	"text/tabwriter"
 
-	"github.com/BlockRunAI/worker-network/functions/internal/bench"
+	"github.com/BlockRunAI/worker-network/functions/local/overhead"
 	"github.com/BlockRunAI/worker-network/shared/localcloud/devchain/gasbench"
 )
 
@@ -104,7 +104,7 @@ func number(v float64) string {
 }
 
 func verification(context.Context, io.Writer) ([]figure, error) {
-	ratio, err := bench.VerifyOverhead()
+	ratio, err := overhead.VerifyOverhead()
 	return []figure{{Name: "submit.verify_overhead", Value: ratio, Unit: "x", Max: 1.5}}, err
 }
 

@@ -1,5 +1,6 @@
-// Package bench measures what `make bench` reports about the functions.
-package bench
+// Package overhead measures what SubmitResults costs beside the recovery of the
+// signatures that it verifies, for functions/local/bench.
+package overhead
 
 import (
 	"bytes"
@@ -104,7 +105,7 @@ func newBatch() (*batch, error) {
 		if i%5 == 0 {
 			var err error
 			if key, err = crypto.ToECDSA(crypto.Keccak256(fmt.Append(nil, "bench worker ", i))); err != nil {
-				return nil, fmt.Errorf("bench: %w", err)
+				return nil, fmt.Errorf("overhead: %w", err)
 			}
 		}
 		r := api.Result{
@@ -112,18 +113,18 @@ func newBatch() (*batch, error) {
 			Timestamp: b.now.UnixMilli() - int64(i), Success: true, ResponseTimeMs: 80, StatusCode: new(http.StatusOK),
 		}
 		if err := api.Sign(&r, key); err != nil {
-			return nil, fmt.Errorf("bench: %w", err)
+			return nil, fmt.Errorf("overhead: %w", err)
 		}
 		sig, err := api.ParseSignature(r.Signature)
 		if err != nil {
-			return nil, fmt.Errorf("bench: %w", err)
+			return nil, fmt.Errorf("overhead: %w", err)
 		}
 		results = append(results, r)
 		b.hashes, b.signatures = append(b.hashes, api.PersonalHash(api.Message(r))), append(b.signatures, sig)
 	}
 	var err error
 	if b.body, err = json.Marshal(results); err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
+		return nil, fmt.Errorf("overhead: %w", err)
 	}
 	b.handler = submitresults.New(submitresults.Deps{
 		Store: judge{}, Now: func() time.Time { return b.now }, Log: slog.New(slog.DiscardHandler),
@@ -136,7 +137,7 @@ func (b *batch) submit() error {
 	w := httptest.NewRecorder()
 	b.handler.ServeHTTP(w, httptest.NewRequest(http.MethodPost, api.ResultsPath, bytes.NewReader(b.body)))
 	if want := []byte(`{"accepted":50,`); w.Code != http.StatusOK || !bytes.HasPrefix(w.Body.Bytes(), want) {
-		return fmt.Errorf("bench: the batch was answered with %d %s", w.Code, w.Body)
+		return fmt.Errorf("overhead: the batch was answered with %d %s", w.Code, w.Body)
 	}
 	return nil
 }
@@ -158,7 +159,7 @@ func (b *batch) recover(cpus int) error {
 	work()
 	helpers.Wait()
 	if n := failed.Load(); n > 0 {
-		return fmt.Errorf("bench: %d signatures belong to no key", n)
+		return fmt.Errorf("overhead: %d signatures belong to no key", n)
 	}
 	return nil
 }
