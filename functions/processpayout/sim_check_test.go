@@ -2,6 +2,7 @@ package processpayout
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -20,16 +21,17 @@ func (w *world) check() {
 		return
 	}
 	w.touched = false
-	if err := w.books().Err(); err != nil {
-		w.fatal("%v", err)
+	if wrong := w.books().Disagreements; len(wrong) > 0 {
+		w.fatal("the books do not balance: %s", slices.MinFunc(wrong, func(a, b ledger.Disagreement) int { return cmp.Compare(a.String(), b.String()) }))
 	}
 	transfers := w.chain.transfers()
 	byNonce := map[common.Hash]ledger.Payout{}
-	for id, p := range w.store.payouts {
+	for _, id := range w.store.sorted(func(ledger.Payout) bool { return true }) {
+		p := w.store.payouts[id]
 		byNonce[p.Nonce] = p
 		paid := transfers[p.Nonce]
 		if p.State == ledger.Failed && !w.lost[p.Nonce] && (len(paid) > 0 || w.executable(p)) {
-			w.fatal("payout %s has failed, with %d transfers, and its authorization valid until %d", id, len(paid), p.ValidBefore)
+			w.fatal("payout %s has failed; %d transfers were made for it, more can be: %t", id, len(paid), w.executable(p))
 		}
 		if p.State == ledger.Confirmed && len(paid) == 0 {
 			w.fatal("payout %s is confirmed, and there is no transfer", id)
@@ -37,11 +39,12 @@ func (w *world) check() {
 		if p.State == ledger.Confirmed {
 			tx, block, used := w.chain.find(p.Nonce, w.chain.head())
 			if !used || tx.hash != p.UsdcTx || uint64(block) != p.UsdcBlock {
-				w.fatal("payout %s is confirmed by %s in block %d; the chain has %s in %d", id, p.UsdcTx, p.UsdcBlock, tx.hash, block)
+				w.fatal("payout %s is confirmed by %.4x in block %d; the chain has %.4x in block %d", id, p.UsdcTx[:], p.UsdcBlock, tx.hash[:], block)
 			}
 		}
 	}
-	for nonce, paid := range transfers {
+	for _, nonce := range slices.SortedFunc(maps.Keys(transfers), common.Hash.Cmp) {
+		paid := transfers[nonce]
 		p, known := byNonce[nonce]
 		switch {
 		case !known && w.lost[nonce] && len(paid) == 1: // until the payout is opened again
@@ -53,11 +56,16 @@ func (w *world) check() {
 			w.fatal("payout %s of %d was paid as %d to %s", p.ID, p.Amount, paid[0].Value, paid[0].To)
 		}
 	}
-	for id, n := range w.receipts() {
-		if n != 1 {
+	counted := w.receipts()
+	for _, id := range slices.SortedFunc(maps.Keys(counted), comparePayoutID) {
+		if n := counted[id]; n != 1 {
 			w.fatal("payout %s has %d receipts on chain", id, n)
 		}
 	}
+}
+
+func comparePayoutID(a, b ledger.PayoutID) int {
+	return cmp.Or(a.Worker.Cmp(b.Worker), cmp.Compare(a.Seq, b.Seq))
 }
 
 // executable reports whether anything that was given away for a payout could

@@ -137,9 +137,18 @@ func (p *process) ConfirmPayout(_ context.Context, id ledger.PayoutID, tx common
 	return p.effect("ConfirmPayout", func(int) error { return p.world.store.confirm(id, tx, block, now) })
 }
 
+// anyValidBefore is no fence at all: what a mutation passes.
+const anyValidBefore = -1
+
 func (p *process) FailPayout(_ context.Context, id ledger.PayoutID, validBefore int64, reason string, _ time.Time) error {
 	return p.effect("FailPayout", func(int) error {
-		_, err := p.world.store.change(id, func(pay *ledger.Payout) error { _, err := pay.Fail(validBefore, reason); return err })
+		_, err := p.world.store.change(id, func(pay *ledger.Payout) error {
+			if validBefore == anyValidBefore {
+				validBefore = pay.ValidBefore
+			}
+			_, err := pay.Fail(validBefore, reason)
+			return err
+		})
 		return err
 	})
 }

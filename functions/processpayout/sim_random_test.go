@@ -1,7 +1,6 @@
 package processpayout
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -22,6 +21,9 @@ func contains(s, part string) bool { return strings.Contains(s, part) }
 // somebody else broadcasts what was signed.
 func (w *world) storm(rounds int) {
 	w.fault = func(string) fault {
+		if w.rng.IntN(30) == 0 {
+			w.obstacle() // in the middle of somebody's attempt
+		}
 		if w.rng.IntN(12) > 0 {
 			return healthy
 		}
@@ -55,7 +57,7 @@ func (w *world) play() {
 		w.storm(20)
 		lost := maps.Clone(w.store.payouts)
 		w.restore(before)
-		for _, id := range slices.SortedFunc(maps.Keys(lost), func(a, b ledger.PayoutID) int { return cmp.Or(a.Worker.Cmp(b.Worker), cmp.Compare(a.Seq, b.Seq)) }) {
+		for _, id := range slices.SortedFunc(maps.Keys(lost), comparePayoutID) {
 			w.reopen(lost[id])
 		}
 	}
@@ -84,7 +86,7 @@ func (w *world) calm() {
 
 // mischief is what happens between two rounds.
 func (w *world) mischief() {
-	switch w.rng.IntN(11) {
+	switch w.rng.IntN(10) {
 	case 0:
 		w.chain.reorg(1+w.rng.IntN(w.chain.safeDepth), w.rng.IntN(2) == 0)
 	case 1:
@@ -93,11 +95,8 @@ func (w *world) mischief() {
 		w.queue = nil
 	case 3:
 		w.rng.Shuffle(len(w.queue), func(i, j int) { w.queue[i], w.queue[j] = w.queue[j], w.queue[i] })
-	case 4:
-		w.chain.paused = !w.chain.paused
-	case 5:
-		who := simWorker(w.rng.Int64N(3))
-		w.chain.blocked[who] = !w.chain.blocked[who]
+	case 4, 5:
+		w.obstacle()
 	case 6:
 		for _, pay := range w.cheques {
 			if w.rng.IntN(3) == 0 {
@@ -110,11 +109,22 @@ func (w *world) mischief() {
 			w.queue = append(w.queue, hint.Payout(id))
 		}
 	case 8:
-		w.chain.empty = !w.chain.empty
-	case 9:
 		w.facilitator.downTo = w.now.Add(time.Duration(w.rng.IntN(10)) * time.Minute)
-	case 10:
+	case 9:
 		w.chain.mempool = nil
+	}
+}
+
+// obstacle comes or goes.
+func (w *world) obstacle() {
+	switch w.rng.IntN(5) {
+	case 0:
+		w.chain.paused = !w.chain.paused
+	case 1:
+		w.chain.empty = !w.chain.empty
+	default:
+		who := simWorker(w.rng.Int64N(3))
+		w.chain.blocked[who] = !w.chain.blocked[who]
 	}
 }
 

@@ -27,6 +27,8 @@ type simStore struct {
 
 	// noLeases has every lease granted: safety must not depend on them.
 	noLeases bool
+	// debitLate leaves the credit of a payout pending: a mutation.
+	debitLate bool
 }
 
 type simResult struct {
@@ -82,9 +84,15 @@ func (s *simStore) earn(worker common.Address, results int, reward ledger.Micros
 		id := ledger.PayoutID{Worker: worker, Seq: seq}
 		s.results[id] = append(s.results[id], simResult{fmt.Sprintf("%s-%d", id, len(s.results[id])), reward})
 	}
-	opened, err := c.OpenPayout(policy.Threshold)
+	after := c
+	opened, err := after.OpenPayout(policy.Threshold)
 	if err != nil {
 		panic(err)
+	}
+	if s.debitLate {
+		c.PayoutSeq = after.PayoutSeq
+	} else {
+		c = after
 	}
 	if opened != nil {
 		p := ledger.NewPayout(worker, *opened, policy, now)
@@ -151,7 +159,7 @@ func (s *simStore) sorted(wanted func(ledger.Payout) bool) []ledger.PayoutID {
 			ids = append(ids, id)
 		}
 	}
-	slices.SortFunc(ids, func(a, b ledger.PayoutID) int { return cmp.Compare(a.String(), b.String()) })
+	slices.SortFunc(ids, comparePayoutID)
 	return ids
 }
 

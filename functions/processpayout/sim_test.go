@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	simSeeds = flag.Uint64("sim.seeds", 200, "seeds of the randomised simulation")
+	simSeeds = flag.Uint64("sim.seeds", 300, "seeds of the randomised simulation")
 	simFirst = flag.Uint64("sim.first", 1, "the first of them")
 )
 

@@ -222,6 +222,9 @@ func (w *world) round() {
 	w.deliver(append(hints, hint.Receipts())...)
 }
 
+// neverEnds is how a simulation fails that does no harm, but does not end.
+const neverEnds = "not quiet"
+
 // quiet runs rounds until nothing is left to do, and fails after most of them.
 func (w *world) quiet(most int) {
 	w.t.Helper()
@@ -232,7 +235,7 @@ func (w *world) quiet(most int) {
 			return
 		}
 	}
-	w.t.Fatalf("seed %d: not quiet after %d rounds\n%s", w.seed, most, w.dump())
+	w.t.Fatalf("seed %d: %s: %d rounds\n%s", w.seed, neverEnds, most, w.dump())
 }
 
 func (w *world) done() bool {
