@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 )
 
@@ -16,7 +17,11 @@ var errStopped = errors.New("devchain: the chain is stopped")
 
 // miner makes the blocks. Its mutex is held while the chain's head moves.
 type miner struct {
-	mu    sync.Mutex
+	mu sync.Mutex
+	// pool is held by whoever waits for the transaction pool: it remembers one
+	// waiter, and a second would leave the first waiting for ever.
+	pool sync.Mutex
+
 	held  atomic.Bool
 	ahead time.Duration // the chain's clock before the real one: what AdvanceTime added
 	kick  chan struct{} // there is something to mine
@@ -79,6 +84,8 @@ func (c *Chain) sent(ctx context.Context) error {
 // settle waits until the pool counts every transaction in it, so that the next
 // account nonce is right.
 func (c *Chain) settle() error {
+	c.miner.pool.Lock()
+	defer c.miner.pool.Unlock()
 	if err := c.node.pool.Sync(); err != nil {
 		return fmt.Errorf("devchain: transaction pool: %w", err)
 	}
@@ -115,10 +122,16 @@ func (c *Chain) mineOne(ctx context.Context) error {
 			return err
 		}
 	}
-	if hash := c.node.beacon.Commit(); hash == before.Hash() {
+	if hash := c.commit(); hash == before.Hash() {
 		return errors.New("devchain: no block could be made")
 	}
 	return nil
+}
+
+func (c *Chain) commit() common.Hash {
+	c.miner.pool.Lock()
+	defer c.miner.pool.Unlock()
+	return c.node.beacon.Commit()
 }
 
 func (c *Chain) sleep(ctx context.Context, d time.Duration) error {
@@ -151,6 +164,8 @@ func (c *Chain) Held() bool { return c.miner.held.Load() }
 func (c *Chain) AdvanceTime(ctx context.Context, d time.Duration) error {
 	c.miner.mu.Lock()
 	defer c.miner.mu.Unlock()
+	c.miner.pool.Lock()
+	defer c.miner.pool.Unlock()
 	if err := c.node.beacon.AdjustTime(d); err != nil {
 		return fmt.Errorf("devchain: advance time: %w", err)
 	}
