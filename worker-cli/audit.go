@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -154,7 +155,7 @@ func (a auditCmd) scope() (audit.Scope, error) {
 	s.Token = network.Token
 	parse := func(flag, text string, to *common.Address) error {
 		var err error
-		if *to, err = api.ParseAddress(text); err != nil {
+		if *to, err = api.ParseAddress(strings.TrimSpace(text)); err != nil {
 			return fmt.Errorf("%s %s: %w", flag, text, err)
 		}
 		if *to == (common.Address{}) {
