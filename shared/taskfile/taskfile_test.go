@@ -8,7 +8,7 @@ import (
 	"github.com/BlockRunAI/worker-network/shared/schedule"
 )
 
-// The numbers are those of spec/product.md.
+// The numbers are those of docs/product.md.
 func TestPilot(t *testing.T) {
 	got, err := Pilot()
 	if err != nil {

@@ -1,0 +1,47 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// docs/protocol.md says what the code does: its worked example is the first of
+// the vectors, and every code, path and limit stands in it.
+func TestProtocolPage(t *testing.T) {
+	text, err := os.ReadFile("../../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	vectors, err := os.ReadFile("testdata/result-messages.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []struct{ PrivateKey, Message, Eip191Hash, Signature string }
+	if err := json.Unmarshal(vectors, &all); err != nil {
+		t.Fatal(err)
+	}
+	first := all[0]
+	want := []string{
+		first.PrivateKey, "message    " + first.Message + "\n", first.Eip191Hash, first.Signature, fmt.Sprint(len(all) - 1), TasksPath, ResultsPath, StatusPath,
+		fmt.Sprintf("1 to %d results", MaxBatch), fmt.Sprintf("1 to %d characters", MaxTaskIDLen), fmt.Sprintf("at most %d characters", MaxErrorLen),
+		fmt.Sprintf("at most %d characters", MaxRegionLen), fmt.Sprintf("%d KB", MaxBodyBytes>>10), fmt.Sprintf("0 to %d", MaxStatusEntries),
+	}
+	for code := range codeTexts {
+		want = append(want, "`"+string(code)+"`")
+	}
+	for _, s := range want {
+		if !strings.Contains(string(text), s) {
+			t.Errorf("docs/protocol.md does not say %q", s)
+		}
+	}
+	result := Result{Signature: first.Signature, StatusCode: new(200)}
+	if err := json.Unmarshal([]byte(first.Message), &result); err != nil {
+		t.Fatal(err)
+	}
+	if v := Verify(result); v.Code != "" || !strings.Contains(string(text), ResultID(result)) {
+		t.Errorf("the example is %q, and its id %s is not on the page", v.Code, ResultID(result))
+	}
+}
