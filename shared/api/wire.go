@@ -107,7 +107,7 @@ const (
 	MaxAhead     = 30 * time.Second
 )
 
-// The two public paths, below the base (".../api").
+// The paths, below the base (".../api"); StatusPath is the third.
 const (
 	TasksPath   = "/v1/worker/tasks"
 	ResultsPath = "/v1/worker/results"
