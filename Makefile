@@ -1,6 +1,5 @@
 # Tools are pinned here and run through the module proxy: nothing to install but Go.
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.14.0
-STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.1
 GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.8.0
 
 .PHONY: demo local test short race lint vuln bench costs ci
