@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -68,6 +69,19 @@ func generated(seed uint64, size int64) string {
 	return b.String()
 }
 
+// ticking is a clock that moves when it is read, by whichever worker of a run.
+type ticking struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *ticking) by(d time.Duration) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+	return c.at
+}
+
 // Runs that are killed at random writes, before or after they happened, or
 // overtaken, or out of time, between files that grow and are replaced: in the
 // end the totals are those of a run from scratch.
@@ -78,8 +92,8 @@ func TestKilledAnywhereComesOutRight(t *testing.T) {
 	for range 12 {
 		f := start(t, nil)
 		contents := map[string]string{}
-		ticking := f.clock
-		f.deps.Now = func() time.Time { ticking = ticking.Add(time.Second); return ticking }
+		tick := ticking{at: f.clock}
+		f.deps.Now = func() time.Time { return tick.by(time.Second) }
 		for range 12 {
 			name := fmt.Sprintf("2026-08-0%d", 1+rng.IntN(2)) + []string{".jsonl", "/a.jsonl", "/b.jsonl"}[rng.IntN(3)]
 			text := generated(rng.Uint64(), rng.Int64N(6_000))
@@ -108,7 +122,7 @@ func TestKilledAnywhereComesOutRight(t *testing.T) {
 			f.deps.Budget = time.Duration(1+rng.IntN(100)) * time.Second
 			f.handler = New(f.deps)
 			f.call(t)
-			ticking = ticking.Add(f.deps.LeaseTTL)
+			tick.by(f.deps.LeaseTTL)
 			f.store.holder = ""
 		}
 		f.store.fail = nil
@@ -130,8 +144,8 @@ func TestContinuesWhereItStopped(t *testing.T) {
 	contents := map[string]string{"2026-08-01.jsonl": generated(1, 20_000), "2026-08-02.jsonl": generated(2, 20_000)}
 	f.put("2026-08-01.jsonl", contents["2026-08-01.jsonl"])
 	f.put("2026-08-02.jsonl.gz", packed(contents["2026-08-02.jsonl"]))
-	ticking := now
-	f.deps.Now = func() time.Time { ticking = ticking.Add(time.Second); return ticking }
+	tick := ticking{at: now}
+	f.deps.Now = func() time.Time { return tick.by(time.Second) }
 	f.deps.Budget = 12 * time.Second
 	f.handler = New(f.deps)
 	lines, runs := int64(0), 0
