@@ -37,10 +37,14 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 func run(args []string, stdout *os.File, stderr io.Writer) int {
 	var c cli
 	parser, err := kong.New(&c, kong.Name("local"), kong.Writers(stdout, stderr),
-		kong.Description("The BlockRun worker network on this machine: database, queue, bucket, chain, facilitator and functions."))
+		kong.Description("The BlockRun worker network on this machine: database, queue, bucket, chain, facilitator and functions.\n\n"+
+			"Without a command it runs the network until Ctrl-C; \"run --help\" shows the flags of that: ports, --fund, --tasks and others."))
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return 2
+	}
+	if len(args) > 0 && args[0] == "help" {
+		args = append(args[1:], "--help")
 	}
 	command, err := parser.Parse(args)
 	if err != nil {

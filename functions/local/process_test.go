@@ -182,17 +182,51 @@ func TestKilledHardLeavesNoProcess(t *testing.T) {
 	allEnd(t, all)
 }
 
-func TestDemoKilledHardLeavesNoProcess(t *testing.T) {
-	p := start(t, nil, "demo")
+func TestDemoKilledHardLeavesNothing(t *testing.T) {
+	temp := t.TempDir()
+	p := startWith(t, []string{"TMPDIR=" + temp}, nil, "demo")
 	p.says(t, "worker-3  ")
 	all := family(t, p.cmd.Process.Pid)
 	if len(all) < 8 { // itself, emulator and three workers, each with its supervisor
 		t.Errorf("only %d processes", len(all))
 	}
+	wallets := func() []string { found, _ := filepath.Glob(filepath.Join(temp, "worker-network-demo-*")); return found }
+	if len(wallets()) != 1 {
+		t.Errorf("its folders: %q", wallets())
+	}
 	if err := p.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	allEnd(t, all)
+	eventually(t, 10*time.Second, "the end of its folder", func() bool { return len(wallets()) == 0 })
+}
+
+// An emulator that somebody else ends is named, and the network ends with it.
+func TestSaysThatTheEmulatorIsGone(t *testing.T) {
+	p := start(t, nil, anyPorts...)
+	p.says(t, "Ctrl-C stops everything")
+	all := family(t, p.cmd.Process.Pid)
+	for _, pid := range all[1:] {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	if code := p.ends(t, 20*time.Second); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	p.says(t, "the Spanner emulator at")
+	allEnd(t, all)
+}
+
+// What no function could work with is refused before the screen, all of it.
+func TestRefusesSettingsAtTheStart(t *testing.T) {
+	p := startWith(t, []string{"PAYOUT_THRESHOLD_MICROS=abc", "TASKS_PER_POLL=0"}, nil, anyPorts...)
+	if code := p.ends(t, time.Minute); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	p.says(t, "PAYOUT_THRESHOLD_MICROS is \"abc\"; set a whole number")
+	p.says(t, "TASKS_PER_POLL is 0")
+	if strings.Contains(p.output(), "Ctrl-C stops") || strings.Count(p.output(), "PAYOUT_THRESHOLD_MICROS") != 1 {
+		t.Error("it came up, or said one thing twice")
+	}
 }
 
 // A program called "go", as go run is, that is killed hard and so cannot pass

@@ -32,6 +32,9 @@ func (runCommand) Help() string {
 
 // Run starts the network, prints the screen, and waits.
 func (c runCommand) Run(ctx context.Context, t terminal) error {
+	if c.SweepEvery <= 0 {
+		return fmt.Errorf("--sweep-every is %v; set a second or more", c.SweepEvery)
+	}
 	tasks, err := c.tasks()
 	if err != nil {
 		return err

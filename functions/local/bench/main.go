@@ -29,7 +29,15 @@ func main() {
 	flag.Float64Var(&p.GasGwei, "gas-gwei", 0.005, "price of a unit of gas, for -costs")
 	flag.Float64Var(&p.EtherUSD, "ether-usd", 2800, "price of an ether, for -costs")
 	flag.Float64Var(&p.FacilitatorUSD, "facilitator-usd", 0.001, "the facilitator's fee, for -costs")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "Measures the project's figures and prints them, one a line: name value unit target. It takes minutes.")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "bench: unexpected %q; try --help\n", flag.Args())
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if *table {

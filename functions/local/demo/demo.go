@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,7 +123,11 @@ func (t *tour) start(ctx context.Context, dir string) error {
 	}
 	port := t.site.Addr().(*net.TCPAddr).Port
 	for i := range workers {
-		w, err := startWorker(ctx, program, dir, fmt.Sprintf("worker-%d", i+1), t.net.API, pollEvery+time.Duration(i)*pollMore, port)
+		var undo []string
+		if i == workers-1 && runtime.GOOS != "windows" {
+			undo = []string{"rm", "-rf", dir} // what Run cannot do once it is killed hard
+		}
+		w, err := startWorker(ctx, program, dir, fmt.Sprintf("worker-%d", i+1), t.net.API, pollEvery+time.Duration(i)*pollMore, port, undo)
 		if err != nil {
 			return err
 		}

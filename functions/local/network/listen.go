@@ -25,6 +25,22 @@ func listen(ctx context.Context, flag string, port int) (net.Listener, error) {
 	return ln, nil
 }
 
+// distinctPorts refuses one port for two parts, which would else be told as
+// taken by another program.
+func distinctPorts(o Options) error {
+	flags := map[int]string{}
+	for _, p := range []struct {
+		flag string
+		port int
+	}{{"--port", o.Port}, {"--rpc-port", o.RPCPort}, {"--facilitator-port", o.FacilitatorPort}} {
+		if other, taken := flags[p.port]; taken && p.port != 0 {
+			return fmt.Errorf("%s and %s are both %d; give each a port of its own, or 0 for any free one", other, p.flag, p.port)
+		}
+		flags[p.port] = p.flag
+	}
+	return nil
+}
+
 // freePort is a port that nobody listens on at this moment, for a server that
 // wants a number and not a listener.
 func freePort(ctx context.Context) (string, error) {

@@ -66,6 +66,9 @@ func (n *Network) startChain(ctx context.Context, o Options, env environment) er
 			return fmt.Errorf("USDC_ADDRESS is %s, but on the local chain USDC is at %s; set BASE_RPC_URL too, to the chain that has it, or unset USDC_ADDRESS", token, n.Money.Token)
 		}
 	}
+	if text := o.Getenv("CHAIN_ID"); text != "" && text != strconv.FormatInt(n.Money.ChainID, 10) {
+		return fmt.Errorf("CHAIN_ID is %s, but the local chain's is %d; set BASE_RPC_URL too, to that chain, or unset CHAIN_ID", text, n.Money.ChainID)
+	}
 	n.Money.export(env)
 	// Whatever keys the environment holds are for other chains.
 	env.merge(map[string]string{
@@ -99,7 +102,7 @@ func (n *Network) startRelayer(ctx context.Context, c *devchain.Chain, env envir
 func (n *Network) startFacilitator(ctx context.Context, o Options, env environment) error {
 	if given := o.Getenv("X402_FACILITATOR_URL"); given != "" {
 		n.Facilitator, env["X402_FACILITATOR_URL"] = given, given
-		return nil
+		return checkFacilitator(ctx, o.Getenv, n.Money.ChainID)
 	}
 	ln, err := listen(ctx, "--facilitator-port", o.FacilitatorPort)
 	if err != nil {
@@ -141,7 +144,10 @@ func (n *Network) useChain(ctx context.Context, rpc string, o Options, env envir
 		}
 		m.ChainID = id
 	}
-	known, _ := usdc.ByChainID(m.ChainID)
+	known, ok := usdc.ByChainID(m.ChainID)
+	if !ok {
+		return fmt.Errorf("CHAIN_ID is %d; USDC is known on %d (Base) and %d (Base Sepolia): set one of them", m.ChainID, usdc.Base, usdc.BaseSepolia)
+	}
 	m.Token = known.Token
 	for name, to := range map[string]*common.Address{"USDC_ADDRESS": &m.Token, "BLOCKRUN_LOG_ADDRESS": &m.LogAddress, "TREASURY_ADDRESS": &m.Treasury} {
 		if text := o.Getenv(name); text != "" {

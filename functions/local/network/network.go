@@ -111,6 +111,9 @@ func Start(ctx context.Context, o Options) (*Network, error) {
 // start brings up the parts in the order in which they need each other. The
 // ports that a user chose come first, so that a busy one is told at once.
 func (n *Network) start(ctx context.Context, o Options) error {
+	if err := distinctPorts(o); err != nil {
+		return err
+	}
 	front, err := listen(ctx, "--port", o.Port)
 	if err != nil {
 		return err
@@ -136,6 +139,9 @@ func (n *Network) start(ctx context.Context, o Options) error {
 	}
 	n.tune(o, env)
 	env.merge(o.Settings)
+	if err := checkSettings(ctx, env); err != nil {
+		return err
+	}
 	undo, err := env.export()
 	n.onStop(undo)
 	if err != nil {

@@ -36,7 +36,15 @@ func (n *Network) startSpanner(ctx context.Context, o Options, env environment) 
 	if err != nil {
 		return err
 	}
-	n.onStop(func() error { e.Stop(); return nil })
+	stopping := make(chan struct{})
+	go func() {
+		select {
+		case <-stopping:
+		case <-e.Ended():
+			n.failed <- fmt.Errorf("the Spanner emulator at %s ended, and with it all state; start the network again", e.Host)
+		}
+	}()
+	n.onStop(func() error { close(stopping); e.Stop(); return nil })
 	n.Spanner = e.How
 	// The client that this process opens below reads it, too.
 	undo, err := environment{emulator.HostVariable: e.Host}.export()

@@ -34,9 +34,14 @@ type Emulator struct {
 	Host string // host:port of its gRPC API
 	How  string // one line: where it comes from
 
-	stop func()
-	once sync.Once
+	stop  func()
+	ended <-chan struct{}
+	once  sync.Once
 }
+
+// Ended is closed when an emulator that Start started is gone, whoever ended
+// it; nil, and so never, for one that was there before.
+func (e *Emulator) Ended() <-chan struct{} { return e.ended }
 
 // Stop ends the emulator and all its data, if Start started it. It may be
 // called more than once.

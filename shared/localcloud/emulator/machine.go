@@ -71,7 +71,7 @@ func (m machine) runBinary(ctx context.Context, binary, from string) (*Emulator,
 		p.stop()
 		return nil, fmt.Errorf("%s: %w", binary, err)
 	}
-	return &Emulator{Host: host, How: "Spanner emulator at " + host + ", started " + from + " (" + binary + ")", stop: p.stop}, nil
+	return &Emulator{Host: host, How: "Spanner emulator at " + host + ", started " + from + " (" + binary + ")", stop: p.stop, ended: p.ended}, nil
 }
 
 const dockerImage = "gcr.io/cloud-spanner-emulator/emulator:" + version
@@ -109,7 +109,7 @@ func (m machine) inDocker(ctx context.Context, o Options) (*Emulator, error) {
 		p.stop()
 		return nil, fmt.Errorf("%s: %w", dockerImage, err)
 	}
-	return &Emulator{Host: host, How: "Spanner emulator at " + host + ", started in Docker (" + dockerImage + ")", stop: p.stop}, nil
+	return &Emulator{Host: host, How: "Spanner emulator at " + host + ", started in Docker (" + dockerImage + ")", stop: p.stop, ended: p.ended}, nil
 }
 
 func dockerAnswers(ctx context.Context, docker string) error {
