@@ -60,7 +60,8 @@ func TestAuditGoesOnAfterKills(t *testing.T) {
 		var out bytes.Buffer
 		cmd.Stdout = &out
 		w.must(cmd.Start())
-		dies := time.AfterFunc(time.Duration(100+rng.IntN(700))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		// Longer each time, so that it also ends where to start alone takes long.
+		dies := time.AfterFunc(time.Duration(100+rng.IntN(700)+40*kills)*time.Millisecond, func() { _ = cmd.Process.Kill() })
 		_ = cmd.Wait()
 		dies.Stop()
 		if text, err := os.ReadFile(state); err == nil {
