@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,13 +53,13 @@ func (t *tour) missing() string {
 		}
 		fmt.Fprintf(&b, "  a verified payout of %s: %s", r.Name, r.stage())
 		if status, err := t.net.DB.WorkerStatus(ctx, r.Address, spannerdb.StatusPage{Waiting: 3}); err == nil {
-			fmt.Fprintf(&b, "; pending %s, in flight %s, paid %s USDC", status.Credits.Pending, status.Credits.InFlight, status.Credits.TotalPaid)
+			fmt.Fprintf(&b, "\n    by the books: pending %s, in flight %s, paid %s USDC", status.Credits.Pending, status.Credits.InFlight, status.Credits.TotalPaid)
 			for _, p := range status.Waiting {
-				fmt.Fprintf(&b, "; payout %s is %s %s", p.ID, p.State, p.Reason)
+				fmt.Fprintf(&b, "\n    payout %s is %s: %s", p.ID, p.State, cmp.Or(p.Reason, "nothing is wrong with it so far"))
 			}
 		}
 		if _, _, last := t.workers[i].seen(); last != "" {
-			fmt.Fprintf(&b, "; it said: %s", last)
+			fmt.Fprintf(&b, "\n    it said: %s", last)
 		}
 		b.WriteByte('\n')
 	}
