@@ -73,6 +73,8 @@ var resultFields = [...]field{
 	{"responseTimeMs", "an integer", false, func(r *Result, v string) bool { return readInt(&r.ResponseTimeMs, v) }},
 	{"statusCode", "an integer", true, func(r *Result, v string) bool { return readStatus(&r.StatusCode, v) }},
 	{"error", "a string", true, func(r *Result, v string) bool { return readString(&r.Error, v) }},
+	{"errorClass", "a string", true, func(r *Result, v string) bool { return readString((*string)(&r.ErrorClass), v) }},
+	{"timings", "an object of integers", true, func(r *Result, v string) bool { return readTimings(&r.Timings, v) }},
 	{"signature", "a string", false, func(r *Result, v string) bool { return readString(&r.Signature, v) }},
 }
 

@@ -16,6 +16,7 @@ const (
 	MaxRegionLen    = 64
 	MaxTimestamp    = 8_640_000_000_000_000 // the last millisecond that a JavaScript Date can hold
 	MaxResponseTime = 1<<53 - 1             // the last integer that JavaScript writes exactly
+	MaxTiming       = 3_600_000             // of each phase: an hour, in ms
 )
 
 var (
@@ -78,6 +79,10 @@ func checkFields(r *Result) (common.Address, error) {
 		err = fmt.Errorf("%w: statusCode must be 100 to 599, or left out", ErrField)
 	case tooLong(r.Error, MaxErrorLen) || !utf8.ValidString(r.Error):
 		err = fmt.Errorf("%w: error must have at most %d characters", ErrField, MaxErrorLen)
+	case !r.ErrorClass.fits(r.Success):
+		err = fmt.Errorf("%w: errorClass must be dns, connect, tls, timeout, status, protocol or body, and of a success only body", ErrField)
+	default:
+		err = r.Timings.check()
 	}
 	return worker, err
 }

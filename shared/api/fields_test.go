@@ -22,6 +22,10 @@ func setField(t *testing.T, name string, f reflect.Value, text string, number in
 	case reflect.Pointer:
 		f.Set(reflect.New(f.Type().Elem()))
 		setField(t, name, f.Elem(), text, number)
+	case reflect.Struct:
+		for i := range f.NumField() {
+			setField(t, name+"."+f.Type().Field(i).Name, f.Field(i), text, number)
+		}
 	case reflect.String:
 		f.SetString(text)
 	case reflect.Bool:

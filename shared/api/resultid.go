@@ -10,11 +10,12 @@ import (
 // UTF-8 bytes of JavaScript's
 //
 //	JSON.stringify({taskId, workerAddress, timestamp, success,
-//	                responseTimeMs, statusCode, error, signature})
+//	                responseTimeMs, statusCode, error, errorClass,
+//	                timings: {dns, connect, tls, firstByte, total}, signature})
 //
 // with that key order, no spaces, every value as the worker sent it (address
-// and signature in the worker's spelling), statusCode left out when there is
-// none and error left out when there is none or it is empty. It depends on
+// and signature in the worker's spelling), and the optional ones left out when
+// there are none or they are empty. It depends on
 // nothing else, so that an auditor can recompute it in any language from the
 // result alone; a payout's resultsHash is made of these ids (product.md,
 // Tables).
@@ -31,6 +32,11 @@ func ResultID(r Result) string {
 		b = append(b, `,"error":`...)
 		b = appendString(b, r.Error)
 	}
+	if r.ErrorClass != "" {
+		b = append(b, `,"errorClass":`...)
+		b = appendString(b, string(r.ErrorClass))
+	}
+	b = r.Timings.appendJSON(b, `,"timings":`)
 	b = append(b, `,"signature":`...)
 	b = appendString(b, r.Signature)
 	sum := sha256.Sum256(append(b, '}'))

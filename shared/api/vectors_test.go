@@ -129,8 +129,8 @@ func TestResultIDs(t *testing.T) {
 		ID     string          `json:"id"`
 	}
 	readJSON(t, "testdata/result-ids.json", &cases)
-	if len(cases) != 40 {
-		t.Fatalf("%d cases, want 40", len(cases))
+	if len(cases) != 80 {
+		t.Fatalf("%d cases, want 80", len(cases))
 	}
 	for i, c := range cases {
 		var r Result
@@ -165,6 +165,13 @@ func TestResultIDDependsOnEveryField(t *testing.T) {
 		"no statusCode":  func(r *Result) { r.StatusCode = nil },
 		"error":          func(r *Result) { r.Error = "y" },
 		"no error":       func(r *Result) { r.Error = "" },
+		"errorClass":     func(r *Result) { r.ErrorClass = ClassDNS },
+		"dns":            func(r *Result) { r.Timings = &Timings{DNS: new(int64(1))} },
+		"dns, zero":      func(r *Result) { r.Timings = &Timings{DNS: new(int64)} },
+		"connect":        func(r *Result) { r.Timings = &Timings{Connect: new(int64(1))} },
+		"tls":            func(r *Result) { r.Timings = &Timings{TLS: new(int64(1))} },
+		"firstByte":      func(r *Result) { r.Timings = &Timings{FirstByte: new(int64(1))} },
+		"total":          func(r *Result) { r.Timings = &Timings{Total: new(int64(1))} },
 		"signature":      func(r *Result) { r.Signature = r.Signature[:131] + "c" },
 	} {
 		r := base

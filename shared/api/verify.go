@@ -30,8 +30,9 @@ type Verified struct {
 
 // Verify checks r's fields and that r.Signature is the signature of
 // r.WorkerAddress over Message(r). Age, task and assignment are for the
-// scheduler to judge. The other fields, responseTimeMs, statusCode and error,
-// are checked but not signed: the protocol's message leaves them out.
+// scheduler to judge. The other fields (responseTimeMs, statusCode, error,
+// errorClass, timings) are checked but not signed: the protocol's message
+// leaves them out.
 func Verify(r Result) Verified {
 	worker, err := checkFields(&r)
 	if err != nil {

@@ -29,7 +29,38 @@ type Result struct {
 	ResponseTimeMs int64  `json:"responseTimeMs"`
 	StatusCode     *int   `json:"statusCode,omitempty"`
 	Error          string `json:"error,omitempty"`
-	Signature      string `json:"signature"` // 0x + 130 hex
+
+	// ErrorClass and Timings came later than the other fields, and old workers do not send them.
+	ErrorClass ErrorClass `json:"errorClass,omitempty"`
+	Timings    *Timings   `json:"timings,omitempty"`
+
+	Signature string `json:"signature"` // 0x + 130 hex
+}
+
+// ErrorClass is the kind of a failure: the phase in which a check ended.
+type ErrorClass string
+
+// The classes of failures. A success has none, save ClassBody: whether a check
+// is a success is decided by its status alone, and then its body broke off.
+const (
+	ClassDNS      ErrorClass = "dns"
+	ClassConnect  ErrorClass = "connect"
+	ClassTLS      ErrorClass = "tls"
+	ClassTimeout  ErrorClass = "timeout"  // of the whole check; Timings say in which phase
+	ClassStatus   ErrorClass = "status"   // an answer, but not with the expected status
+	ClassProtocol ErrorClass = "protocol" // not HTTP, or redirects to nowhere or without end
+	ClassBody     ErrorClass = "body"     // the body broke off
+)
+
+// Timings are the phases of a check in milliseconds, each summed up over all
+// redirects. One that was not reached, or not needed, is left out; one in
+// which the check ended counts until then.
+type Timings struct {
+	DNS       *int64 `json:"dns,omitempty"`
+	Connect   *int64 `json:"connect,omitempty"`
+	TLS       *int64 `json:"tls,omitempty"`
+	FirstByte *int64 `json:"firstByte,omitempty"` // from the request's end to the answer's first byte
+	Total     *int64 `json:"total,omitempty"`     // until the body was read, as far as it is read
 }
 
 // SubmitResponse answers POST /v1/worker/results with status 200.
@@ -97,6 +128,9 @@ func (c Code) Text() string {
 // ErrorBody is the body of every 4xx and 5xx answer.
 type ErrorBody struct {
 	Error string `json:"error"`
+	Code  Code   `json:"code,omitempty"` // of a refused proof: ProofClock and others
+
+	MinimumVersion string `json:"minimumVersion,omitempty"` // of worker-cli, with status 426
 }
 
 // Limits of the protocol (protocol.md).

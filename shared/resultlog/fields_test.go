@@ -15,6 +15,10 @@ func TestEveryFieldOfAResultIsKept(t *testing.T) {
 	result := reflect.ValueOf(&want.Result).Elem()
 	for i := range result.NumField() {
 		f := result.Field(i)
+		if f.Type() == reflect.TypeFor[*api.Timings]() {
+			f.Set(reflect.ValueOf(&api.Timings{DNS: new(int64(1)), Connect: new(int64(2)), TLS: new(int64(3)), FirstByte: new(int64(4)), Total: new(int64(5))}))
+			continue
+		}
 		if f.Kind() == reflect.Pointer {
 			f.Set(reflect.New(f.Type().Elem()))
 			f = f.Elem()

@@ -15,6 +15,10 @@
 //	responseTimeMs integer
 //	statusCode     100 to 599; left out when there was no answer
 //	error          string; left out when there was none
+//	errorClass     dns, connect, tls, timeout, status, protocol or body; left out by
+//	               old workers, and when there was none
+//	timings        {dns, connect, tls, firstByte, total}, integers in ms, each left
+//	               out when there is none; all of it is left out by old workers
 //	signature      0x and 130 hex digits, as the worker sent it
 //	rewardMicros   credited, multiplier included; 1 = 0.000001 USDC
 //	multiplierBps  of the worker's tier at that moment; 10000 = 1.0
@@ -62,11 +66,15 @@ type wire struct {
 	ResponseTimeMs int64  `json:"responseTimeMs"`
 	StatusCode     *int   `json:"statusCode,omitempty"`
 	Error          string `json:"error,omitempty"`
-	Signature      string `json:"signature"`
-	RewardMicros   int64  `json:"rewardMicros"`
-	MultiplierBps  int64  `json:"multiplierBps"`
-	Cycle          int64  `json:"cycle"`
-	AcceptedAt     int64  `json:"acceptedAt"`
+
+	ErrorClass api.ErrorClass `json:"errorClass,omitempty"`
+	Timings    *api.Timings   `json:"timings,omitempty"`
+
+	Signature     string `json:"signature"`
+	RewardMicros  int64  `json:"rewardMicros"`
+	MultiplierBps int64  `json:"multiplierBps"`
+	Cycle         int64  `json:"cycle"`
+	AcceptedAt    int64  `json:"acceptedAt"`
 }
 
 // Encode writes lines in their order. What it writes is what Read reads, as
@@ -80,7 +88,8 @@ func Encode(lines ...Line) []byte {
 		_ = enc.Encode(wire{ // cannot fail: plain values into memory
 			V: version, ResultID: l.ResultID, PayoutID: l.Payout.String(),
 			TaskID: r.TaskID, WorkerAddress: r.WorkerAddress, Timestamp: r.Timestamp, Success: r.Success,
-			ResponseTimeMs: r.ResponseTimeMs, StatusCode: r.StatusCode, Error: r.Error, Signature: r.Signature,
+			ResponseTimeMs: r.ResponseTimeMs, StatusCode: r.StatusCode, Error: r.Error,
+			ErrorClass: r.ErrorClass, Timings: r.Timings, Signature: r.Signature,
 			RewardMicros: int64(l.Reward), MultiplierBps: l.MultiplierBps, Cycle: l.Cycle, AcceptedAt: l.AcceptedAt.UnixMilli(),
 		})
 	}

@@ -88,6 +88,10 @@ func TestRoundTrip(t *testing.T) {
 		func(r *api.Result) { r.WorkerAddress = "0x" + strings.ToUpper(r.WorkerAddress[2:]) },
 		func(r *api.Result) { r.StatusCode, r.ResponseTimeMs = &status, api.MaxResponseTime },
 		func(r *api.Result) { r.StatusCode, r.Success, r.Error = nil, false, " " },
+		func(r *api.Result) {
+			r.Success, r.ErrorClass, r.Timings = false, api.ClassTimeout, &api.Timings{DNS: new(int64), Total: new(int64(api.MaxTiming))}
+		},
+		func(r *api.Result) { r.ErrorClass = api.ClassBody },
 	} {
 		want = append(want, accepted(t, noon, change))
 	}
@@ -137,6 +141,11 @@ func TestReadIsStrict(t *testing.T) {
 		{"an escaped name twice", swap(`"cycle":7`, `"cycle":7,"c\u0079cle":8`), "cycle is there twice"},
 		{"null instead", swap(`"taskId":"task_1"`, `"taskId":null`), "taskId must be"},
 		{"null for what may be left out", swap(`"statusCode":200`, `"statusCode":null`), "statusCode must be"},
+		{"timings of unknown phases", swap(`"signature"`, `"timings":{"later":"x"},"signature"`), ""},
+		{"timings twice", swap(`"signature"`, `"timings":{"dns":1,"dns":1},"signature"`), "timings must be"},
+		{"timings null", swap(`"signature"`, `"timings":null,"signature"`), "timings must be"},
+		{"a phase null", swap(`"signature"`, `"timings":{"dns":null},"signature"`), "timings must be"},
+		{"a class of a number", swap(`"signature"`, `"errorClass":1,"signature"`), "errorClass must be"},
 		{"a number as text", swap(`"rewardMicros":120`, `"rewardMicros":"120"`), "rewardMicros must be"},
 		{"a fraction", swap(`"rewardMicros":120`, `"rewardMicros":120.0`), "rewardMicros must be"},
 		{"an exponent", swap(`"timestamp":1792497600005`, `"timestamp":1e12`), "timestamp must be"},

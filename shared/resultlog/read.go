@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 )
 
@@ -109,6 +110,8 @@ var fields = []field{
 		return to(l.Result.StatusCode, v)
 	}},
 	{"error", "a string", true, func(l *Line, v json.RawMessage) bool { return to(&l.Result.Error, v) }},
+	{"errorClass", "a string", true, func(l *Line, v json.RawMessage) bool { return to(&l.Result.ErrorClass, v) }},
+	{"timings", "an object of integers", true, readTimings},
 	{"signature", "a string", false, func(l *Line, v json.RawMessage) bool { return to(&l.Result.Signature, v) }},
 	{"rewardMicros", "an integer, not negative", false, func(l *Line, v json.RawMessage) bool { return to(&l.Reward, v) && l.Reward >= 0 }},
 	{"multiplierBps", "an integer, not negative", false, func(l *Line, v json.RawMessage) bool {
@@ -121,6 +124,33 @@ var fields = []field{
 		l.AcceptedAt = time.UnixMilli(ms).UTC()
 		return ok
 	}},
+}
+
+// readTimings is as strict as the lines: each phase at most once, exactly so
+// named, an integer.
+func readTimings(l *Line, v json.RawMessage) bool {
+	var t api.Timings
+	phases := map[string]**int64{"dns": &t.DNS, "connect": &t.Connect, "tls": &t.TLS, "firstByte": &t.FirstByte, "total": &t.Total}
+	dec := json.NewDecoder(bytes.NewReader(v))
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return false
+	}
+	for dec.More() {
+		token, err := dec.Token()
+		name, _ := token.(string)
+		var value json.RawMessage
+		if err != nil || dec.Decode(&value) != nil {
+			return false
+		}
+		ms, known := phases[name]
+		if known && (*ms != nil || !to(ms, value)) {
+			return false
+		}
+	}
+	if t != (api.Timings{}) {
+		l.Result.Timings = &t
+	}
+	return true
 }
 
 var digest = regexp.MustCompile(`^[0-9a-f]{64}$`)

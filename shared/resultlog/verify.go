@@ -19,8 +19,8 @@ var ErrFalse = errors.New("the line contradicts itself")
 //
 // The reward is the operator's word: the log holds neither the task's price
 // nor the wallet's tier. Nor does the signature cover responseTimeMs,
-// statusCode and error (protocol.md); the id does, and with it the payout's
-// resultsHash.
+// statusCode, error, errorClass and timings (protocol.md); the id does, and
+// with it the payout's resultsHash.
 func Verify(l Line) error {
 	v := api.Verify(l.Result)
 	if v.Code != "" {

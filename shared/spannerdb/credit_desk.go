@@ -151,11 +151,19 @@ func insertResult(r ledger.SubmittedResult, key resultKey, cycle int64, reward l
 	if r.Result.StatusCode != nil {
 		status = spanner.NullInt64{Int64: int64(*r.Result.StatusCode), Valid: true}
 	}
-	return spanner.InsertMap("WorkerResults", map[string]any{
+	row := map[string]any{
 		"Worker": key.Worker, "TaskId": key.TaskId, "TimestampMs": key.TimestampMs,
 		"ResultId": r.ResultID, "Cycle": cycle, "WorkerAddress": r.Result.WorkerAddress,
 		"Success": r.Result.Success, "ResponseTimeMs": r.Result.ResponseTimeMs, "StatusCode": status,
 		"Error": nullString(r.Result.Error), "Signature": r.Result.Signature,
 		"RewardMicros": int64(reward), "MultiplierBps": bps, "PayoutSeq": seq, "CreatedAt": now.UTC(),
-	})
+	}
+	// A column that is left out is null.
+	if r.Result.ErrorClass != "" {
+		row["ErrorClass"] = string(r.Result.ErrorClass)
+	}
+	if t := r.Result.Timings; t != nil {
+		row["DnsMs"], row["ConnectMs"], row["TlsMs"], row["FirstByteMs"], row["TotalMs"] = t.DNS, t.Connect, t.TLS, t.FirstByte, t.Total
+	}
+	return spanner.InsertMap("WorkerResults", row)
 }

@@ -11,6 +11,7 @@ import (
 
 	"cloud.google.com/go/spanner"
 
+	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/localcloud/spannertest"
 	"github.com/BlockRunAI/worker-network/shared/reputation"
@@ -105,6 +106,30 @@ func TestCreditStoresWhatWasSigned(t *testing.T) {
 		got.Cycle != 1 || got.ResponseTimeMs != 42 || got.RewardMicros != 180 || got.MultiplierBps != 12_000 || got.PayoutSeq != 1 ||
 		got.Success || got.StatusCode.Valid || !got.CreatedAt.Equal(n.now) {
 		t.Errorf("stored %+v", got)
+	}
+}
+
+// What old workers do not say is null, and so is a phase that a check did not come to.
+func TestCreditStoresTheDetail(t *testing.T) {
+	n := newNetwork(t)
+	n.addTasks(2, 100)
+	w := workerAddr(7)
+	n.assign(taskID(0), w)
+	n.assign(taskID(1), w)
+	told, old := result(taskID(0), w, n.now), result(taskID(1), w, n.now)
+	told.Result.Success, told.Result.ErrorClass = false, api.ClassTLS
+	told.Result.Timings = &api.Timings{DNS: new(int64), Connect: new(int64(12)), TLS: new(int64(34)), Total: new(int64(46))}
+	n.wants("both", n.credit(told, old), "accepted 100", "accepted 100")
+	for i, want := range []string{`"tls" "0" "12" "34" "<null>" "46"`, `"<null>" "<null>" "<null>" "<null>" "<null>" "<null>"`} {
+		row, err := n.raw.Single().ReadRow(t.Context(), "WorkerResults", spanner.Key{ledger.CanonicalAddress(w), taskID(i), n.now.UnixMilli()},
+			[]string{"ErrorClass", "DnsMs", "ConnectMs", "TlsMs", "FirstByteMs", "TotalMs"})
+		n.must(err)
+		var class spanner.NullString
+		var ms [5]spanner.NullInt64
+		n.must(row.Columns(&class, &ms[0], &ms[1], &ms[2], &ms[3], &ms[4]))
+		if got := fmt.Sprintf("%q %q %q %q %q %q", class, ms[0], ms[1], ms[2], ms[3], ms[4]); got != want {
+			t.Errorf("%s: stored %s, want %s", taskID(i), got, want)
+		}
 	}
 }
 
