@@ -109,6 +109,11 @@ func (n *network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.URL.Path == "/api"+api.TasksPath {
 		n.polls++
+		if err := proven(r); err != nil { // the worker proves every poll
+			w.WriteHeader(http.StatusUnauthorized)
+			_ = json.NewEncoder(w).Encode(api.ErrorBody{Error: err.Error()})
+			return
+		}
 		_ = json.NewEncoder(w).Encode(n.tasks())
 		return
 	}
@@ -123,6 +128,18 @@ func (n *network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_ = json.NewEncoder(w).Encode(n.judge(results))
+}
+
+func proven(r *http.Request) error {
+	proof, err := api.ReadPollProof(r.Header.Values)
+	if err != nil {
+		return err
+	}
+	if proof == nil {
+		return errors.New("no proof")
+	}
+	query := r.URL.Query()
+	return proof.Verify(query.Get("address"), query.Get("region"), time.Now())
 }
 
 func (n *network) tasks() []api.Task {

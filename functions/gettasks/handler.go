@@ -44,8 +44,9 @@ const unknownRegion = "unknown"
 
 // New is the function. Query: address (api.ParseAddress), and region, which
 // may be left out. It answers 200 with a JSON array of api.Task, which may be
-// empty; 400 for a bad address or region; 405 for any method but GET, HEAD
-// included, because a poll assigns.
+// empty; 400 for a bad address or region; 400 or 401 for a proof that is there
+// but wrong (api.ProofError); 405 for any method but GET, HEAD included, because
+// a poll assigns.
 func New(d Deps) http.Handler {
 	return web.Endpoint{Method: http.MethodGet, Log: d.Log, Serve: d.poll}
 }
@@ -58,6 +59,9 @@ func (d Deps) poll(r *http.Request) (any, error) {
 	}
 	region, err := parseRegion(query.Get("region"))
 	if err != nil {
+		return nil, err
+	}
+	if _, err := readProof(r, query.Get("address"), query.Get("region"), now); err != nil {
 		return nil, err
 	}
 	tasks := []api.Task{} // [] and not null

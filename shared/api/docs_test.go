@@ -32,6 +32,11 @@ func TestProtocolPage(t *testing.T) {
 	for code := range codeTexts {
 		want = append(want, "`"+string(code)+"`")
 	}
+	for _, code := range proofCodes {
+		want = append(want, "`"+string(code)+"`")
+	}
+	proof := loadProofs(t)[0]
+	want = append(want, TimeHeader, NonceHeader, SignatureHeader, fmt.Sprintf("%d to %d letters", MinNonceLen, MaxNonceLen), "message    "+proof.Message+"\n", proof.Hash.Hex(), proof.Signature)
 	for _, s := range want {
 		if !strings.Contains(string(text), s) {
 			t.Errorf("docs/protocol.md does not say %q", s)

@@ -68,14 +68,17 @@ func (e Endpoint) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		level = slog.LevelError
 	}
 	e.Log.LogAttrs(r.Context(), level, "request refused", slog.Int("status", status), slog.Any("error", err))
-	answerError(w, status, publicText(err, status))
+	answerError(w, status, api.ErrorBody{Error: publicText(err, status), Code: publicCode(err)})
 }
 
-func answerError(w http.ResponseWriter, status int, text string) {
-	if status == http.StatusServiceUnavailable {
+func answerError(w http.ResponseWriter, status int, body api.ErrorBody) {
+	switch status {
+	case http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "5")
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", "EIP-191") // RFC 9110 asks for a challenge; the body says what is wrong
 	}
-	_ = writeJSON(w, status, api.ErrorBody{Error: text}) // a string can always be encoded
+	_ = writeJSON(w, status, body) // strings can always be encoded
 }
 
 // writeJSON answers with v, or writes nothing and says why v has no JSON form.

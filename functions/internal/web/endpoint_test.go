@@ -46,23 +46,29 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 		status int
 		body   string
 		level  string
+		code   api.Code
 	}{
-		{fmt.Errorf("%w: region is too long", ErrInput), 400, "bad request: region is too long", "INFO"},
-		{fmt.Errorf("%w: not JSON", api.ErrBatch), 400, "not a batch of results: not JSON", "INFO"},
-		{fmt.Errorf("address: %w", api.ErrAddress), 400, "address: " + api.ErrAddress.Error(), "INFO"},
-		{fmt.Errorf("x: %w", &http.MaxBytesError{Limit: 9}), 413, "body too large: the limit is 9 bytes; send less in one request", "INFO"},
-		{fmt.Errorf("%w: %w", api.ErrBatch, &http.MaxBytesError{Limit: 9}), 413, "body too large: the limit is 9 bytes; send less in one request", "INFO"},
-		{ledger.ErrLeased, 409, "leased by another instance", "INFO"},
-		{fmt.Errorf("%w: %w", ErrUnavailable, secret), 503, "the service is not available at the moment; try again in a few seconds", "ERROR"},
-		{fmt.Errorf("%w: %w", context.DeadlineExceeded, secret), 503, "the service is not available at the moment; try again in a few seconds", "ERROR"},
-		{fmt.Errorf("spannerdb: %w", secret), 500, "internal error; try again later", "ERROR"},
-		{nil, 500, "internal error; try again later", "ERROR"}, // an answer that has no JSON form
+		{fmt.Errorf("%w: region is too long", ErrInput), 400, "bad request: region is too long", "INFO", ""},
+		{fmt.Errorf("%w: not JSON", api.ErrBatch), 400, "not a batch of results: not JSON", "INFO", ""},
+		{fmt.Errorf("address: %w", api.ErrAddress), 400, "address: " + api.ErrAddress.Error(), "INFO", ""},
+		{fmt.Errorf("x: %w", &http.MaxBytesError{Limit: 9}), 413, "body too large: the limit is 9 bytes; send less in one request", "INFO", ""},
+		{fmt.Errorf("%w: %w", api.ErrBatch, &http.MaxBytesError{Limit: 9}), 413, "body too large: the limit is 9 bytes; send less in one request", "INFO", ""},
+		{fmt.Errorf("x: %w", &api.ProofError{Code: api.ProofMalformed, Detail: "no nonce"}), 400, "x: malformed poll proof: no nonce", "INFO", api.ProofMalformed},
+		{&api.ProofError{Code: api.ProofClock, Detail: "set the clock"}, 401, "poll proof refused: set the clock", "INFO", api.ProofClock},
+		{ledger.ErrLeased, 409, "leased by another instance", "INFO", ""},
+		{fmt.Errorf("%w: %w", ErrUnavailable, secret), 503, "the service is not available at the moment; try again in a few seconds", "ERROR", ""},
+		{fmt.Errorf("%w: %w", context.DeadlineExceeded, secret), 503, "the service is not available at the moment; try again in a few seconds", "ERROR", ""},
+		{fmt.Errorf("spannerdb: %w", secret), 500, "internal error; try again later", "ERROR", ""},
+		{nil, 500, "internal error; try again later", "ERROR", ""}, // an answer that has no JSON form
 	} {
 		serve := func(*http.Request) (any, error) { return math.NaN(), c.err }
 		resp, body, log := call(t, Endpoint{Method: "GET", Serve: serve}, httptest.NewRequest("GET", "/", nil))
-		want, _ := json.Marshal(api.ErrorBody{Error: c.body})
+		want, _ := json.Marshal(api.ErrorBody{Error: c.body, Code: c.code})
 		if resp.StatusCode != c.status || body != string(want) {
 			t.Errorf("%v: %d %s, want %d %s", c.err, resp.StatusCode, body, c.status, want)
+		}
+		if (resp.Header.Get("WWW-Authenticate") != "") != (c.status == 401) {
+			t.Errorf("%v: WWW-Authenticate %q", c.err, resp.Header.Get("WWW-Authenticate"))
 		}
 		if (resp.Header.Get("Retry-After") != "") != (c.status == 503) {
 			t.Errorf("%v: Retry-After %q", c.err, resp.Header.Get("Retry-After"))

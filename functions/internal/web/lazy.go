@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/telemetry"
 )
 
@@ -51,7 +52,7 @@ func (l *lazy) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	handler, err := l.get(r.Context())
 	if err != nil {
 		l.log.ErrorContext(r.Context(), "function cannot start", slog.Any("error", err))
-		answerError(w, http.StatusServiceUnavailable, "the function cannot start at the moment; its log says why; try again in a few seconds")
+		answerError(w, http.StatusServiceUnavailable, api.ErrorBody{Error: "the function cannot start at the moment; its log says why; try again in a few seconds"})
 		return
 	}
 	handler.ServeHTTP(w, r)

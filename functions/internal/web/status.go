@@ -30,6 +30,8 @@ var statuses = []struct {
 	{ErrInput, http.StatusBadRequest},
 	{api.ErrBatch, http.StatusBadRequest},
 	{api.ErrAddress, http.StatusBadRequest},
+	{api.ErrProofForm, http.StatusBadRequest},
+	{api.ErrProof, http.StatusUnauthorized},
 	{ErrMethod, http.StatusMethodNotAllowed},
 	{ledger.ErrLeased, http.StatusConflict},
 	{ledger.ErrLeaseLost, http.StatusConflict},
@@ -60,6 +62,17 @@ func publicText(err error, status int) string {
 		return "the service is not available at the moment; try again in a few seconds"
 	}
 	return "internal error; try again later"
+}
+
+// publicCode is the stable reason that err has, if it has one, for programs.
+func publicCode(err error) api.Code {
+	if e, ok := errors.AsType[interface {
+		error
+		ErrorCode() api.Code
+	}](err); ok {
+		return e.ErrorCode()
+	}
+	return ""
 }
 
 // ofBody makes what went wrong with the body as such, too much of it or too

@@ -32,10 +32,15 @@ type Client struct {
 	address   string
 	region    string
 	userAgent string
+	prove     Prover
 }
 
+// Prover signs a poll for this address and region at now (api.SignPoll).
+type Prover func(address, region string, now time.Time) (api.PollProof, error)
+
 // New makes a client of the API at base, such as https://blockrun.ai/api, for
-// the worker with this address in this region.
+// the worker with this address in this region. Its polls are unproven until
+// Prove.
 func New(base, address, region, userAgent string) (*Client, error) {
 	u, err := url.Parse(base)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
@@ -58,6 +63,9 @@ func New(base, address, region, userAgent string) (*Client, error) {
 		},
 	}, nil
 }
+
+// Prove lets every poll be signed from now on. It comes before the first one.
+func (c *Client) Prove(p Prover) { c.prove = p }
 
 // Error is what the API or the way to it did wrong. Whether a submission
 // counted is unknown then, unless Status is 4xx.
@@ -82,7 +90,15 @@ func (e *Error) Refused() bool {
 func (c *Client) Tasks(ctx context.Context) ([]api.Task, error) {
 	u := c.base.JoinPath(api.TasksPath)
 	u.RawQuery = url.Values{"address": {c.address}, "region": {c.region}}.Encode()
-	body, err := c.do(ctx, http.MethodGet, u, nil)
+	header := http.Header{}
+	if c.prove != nil {
+		proof, err := c.prove(c.address, c.region, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		proof.SetHeaders(header.Set)
+	}
+	body, err := c.do(ctx, http.MethodGet, u, header, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +131,7 @@ func (c *Client) Submit(ctx context.Context, results []api.Result) (Receipt, err
 	if err != nil {
 		return Receipt{}, fmt.Errorf("encode the results: %w", err)
 	}
-	body, err := c.do(ctx, http.MethodPost, c.base.JoinPath(api.ResultsPath), sent)
+	body, err := c.do(ctx, http.MethodPost, c.base.JoinPath(api.ResultsPath), http.Header{}, sent)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -143,12 +159,13 @@ func (c *Client) Submit(ctx context.Context, results []api.Result) (Receipt, err
 }
 
 // do makes one request and returns the body of the answer if that is a 200.
-// Every other end is an *Error.
-func (c *Client) do(ctx context.Context, method string, u *url.URL, sent []byte) ([]byte, error) {
+// Every other end is an *Error. header becomes the request's.
+func (c *Client) do(ctx context.Context, method string, u *url.URL, header http.Header, sent []byte) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(sent))
 	if err != nil {
 		return nil, &Error{Text: "cannot ask the API: " + err.Error(), Err: err}
 	}
+	req.Header = header
 	req.Header.Set("User-Agent", c.userAgent)
 	req.Header.Set("Accept", "application/json")
 	if sent != nil {

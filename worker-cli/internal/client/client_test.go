@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ethereum/go-ethereum/crypto"
+
 	"github.com/BlockRunAI/worker-network/shared/api"
 )
 
@@ -55,6 +57,45 @@ func TestTasks(t *testing.T) {
 	}
 	if tasks, err := to(t, says(200, "[]\n")).Tasks(t.Context()); err != nil || tasks == nil || len(tasks) != 0 {
 		t.Errorf("no tasks: got %v, %v", tasks, err)
+	}
+}
+
+// Each poll is proven anew, for what its query says.
+func TestTasksAreProven(t *testing.T) {
+	key, err := crypto.HexToECDSA("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen []api.PollProof
+	c := to(t, func(w http.ResponseWriter, r *http.Request) {
+		p, err := api.ReadPollProof(r.Header.Values)
+		if err != nil || p == nil {
+			t.Errorf("%v: %v", r.Header, err)
+			return
+		}
+		if err := p.Verify(r.URL.Query().Get("address"), r.URL.Query().Get("region"), time.Now()); err != nil {
+			t.Error(err)
+		}
+		seen = append(seen, *p)
+		says(200, "[]")(w, r)
+	})
+	polls := 0
+	c.Prove(func(address, region string, now time.Time) (api.PollProof, error) {
+		polls++
+		return api.SignPoll(address, region, now, fmt.Sprintf("nonce-of-the-poll-%d", polls), key)
+	})
+	for range 2 {
+		if _, err := c.Tasks(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(seen) != 2 || seen[0].Nonce == seen[1].Nonce {
+		t.Errorf("%+v", seen)
+	}
+	broken := errors.New("no key")
+	c.Prove(func(string, string, time.Time) (api.PollProof, error) { return api.PollProof{}, broken })
+	if _, err := c.Tasks(t.Context()); !errors.Is(err, broken) || len(seen) != 2 {
+		t.Errorf("%v, %d polls", err, len(seen))
 	}
 }
 

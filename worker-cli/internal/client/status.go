@@ -27,7 +27,7 @@ func (c *Client) Status(ctx context.Context, q StatusQuery) (api.WorkerStatus, e
 		values.Set("before", strconv.FormatInt(q.Before, 10))
 	}
 	u.RawQuery = values.Encode()
-	body, err := c.do(ctx, http.MethodGet, u, nil)
+	body, err := c.do(ctx, http.MethodGet, u, http.Header{}, nil)
 	if err != nil {
 		return api.WorkerStatus{}, err
 	}

@@ -4,11 +4,13 @@ package wallet
 
 import (
 	"crypto/ecdsa"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/ethereum/go-ethereum/crypto"
 
@@ -42,6 +44,12 @@ type Wallet struct {
 func (w *Wallet) Sign(r *api.Result) error {
 	r.WorkerAddress = w.Address
 	return api.Sign(r, w.key)
+}
+
+// SignPoll proves a poll for address, which must be the wallet's, with a new
+// nonce.
+func (w *Wallet) SignPoll(address, region string, now time.Time) (api.PollProof, error) {
+	return api.SignPoll(address, region, now, rand.Text(), w.key)
 }
 
 // String is the address.
