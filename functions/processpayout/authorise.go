@@ -2,6 +2,7 @@ package processpayout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/BlockRunAI/worker-network/shared/ledger"
@@ -29,6 +30,10 @@ func (a *attempt) authorise(ctx context.Context, step Authorise) error {
 	stored, err := a.Cheques.AuthorisePayout(ctx, a.id, record, a.Caps, a.Now())
 	if isCap(err) {
 		a.view.Capped = err
+		return nil
+	}
+	if errors.Is(err, ledger.ErrPaused) { // since it was asked
+		a.view.Paused = new(true)
 		return nil
 	}
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 //     place, and a payout that was ever signed fails, only when a safe block at
 //     or after its validBefore shows the nonce unused, or a safe block shows
 //     the nonce used for something else.
+//   - While the operator has paused payouts, nothing is signed and nothing sent.
 //   - All else waits, with a reason for the worker and a time to look again.
 func (p Policy) Decide(v View) Step {
 	switch {
@@ -107,7 +108,7 @@ func (p Policy) send(v View) Step {
 	if v.Early && v.Sent == nil {
 		return p.wait(v, v.Payout.Reason, v.Payout.WorkAt)
 	}
-	return Send{Rail: p.rail(v)}
+	return p.unlessPaused(v, Send{Rail: p.rail(v)})
 }
 
 // expiredUnused is rule 5: USDC executes an authorization only in a block whose
@@ -163,6 +164,18 @@ func (p Policy) allowed(v View, do Step) Step {
 		return p.wait(v, reasonDailyCap, p.nextDay(v.Payout, v.Now))
 	case errors.Is(v.Capped, ledger.ErrPayoutCap):
 		return p.wait(v, reasonPayoutCap, v.Now.Add(jitter(p.PersonWait, v.Payout)))
+	}
+	return p.unlessPaused(v, do)
+}
+
+// unlessPaused does what is to be done, unless the operator has paused payouts.
+// What was sent before, and what is on chain, is seen to all the same.
+func (p Policy) unlessPaused(v View, do Step) Step {
+	switch {
+	case v.Paused == nil:
+		return Ask{}
+	case *v.Paused:
+		return p.wait(v, reasonPaused, v.Now.Add(jitter(p.PauseWait, v.Payout)))
 	}
 	return do
 }

@@ -176,6 +176,9 @@ func TestDecide(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.view.Now = t0
+			if tt.view.Paused == nil {
+				tt.view.Paused = new(false)
+			}
 			got := policy.Decide(tt.view)
 			reason := ""
 			switch s := got.(type) {
@@ -222,6 +225,9 @@ func TestDecideKeepsTheRules(t *testing.T) {
 				t.Fatalf("seed %d: failed while it could still be paid: %+v", seed, v)
 			}
 		case Authorise:
+			if v.Paused == nil || *v.Paused {
+				t.Fatalf("seed %d: signed without asking, or while paused: %+v", seed, v)
+			}
 			replaces := v.Payout.ValidBefore != 0 && !time.Unix(v.Payout.ValidBefore, 0).After(v.Now)
 			adopts := v.Chain != nil && v.Chain.Use == Paid && v.Payout.ResultsHash == "" && !s.ReplaceExpired
 			if adopts {
@@ -230,7 +236,14 @@ func TestDecideKeepsTheRules(t *testing.T) {
 			if v.Chain == nil || v.Chain.Use != Unused || s.ReplaceExpired && !expiredUnused(v.Payout, *v.Chain) || replaces && !s.ReplaceExpired {
 				t.Fatalf("seed %d: %#v against rule 5: %+v", seed, s, v)
 			}
+		case Ask:
+			if v.Paused != nil {
+				t.Fatalf("seed %d: asks for what it knows: %+v", seed, v)
+			}
 		case Send:
+			if v.Paused == nil || *v.Paused {
+				t.Fatalf("seed %d: sent without asking, or while paused: %+v", seed, v)
+			}
 			if v.Chain == nil || v.Chain.Use != Unused || len(v.Payout.Signature) == 0 || before == ledger.Pending {
 				t.Fatalf("seed %d: sent blindly or unsigned: %+v", seed, v)
 			}
@@ -290,6 +303,7 @@ func randomView(rng *rand.Rand) View {
 			v.Sent = &sent
 		}
 	}
+	v.Paused = []*bool{nil, new(false), new(false), new(true)}[rng.IntN(4)]
 	v.Capped = []error{nil, nil, ledger.ErrDailyCap, ledger.ErrPayoutCap}[rng.IntN(4)]
 	return v
 }

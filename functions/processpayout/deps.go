@@ -26,6 +26,12 @@ type Cheques interface {
 	AuthorisePayout(ctx context.Context, id ledger.PayoutID, a ledger.AuthorizationRecord, caps ledger.PayoutCaps, now time.Time) (ledger.Payout, error)
 }
 
+// Switch is the operator's: while payouts are paused, nothing is sent.
+// AuthorisePayout looks at it by itself.
+type Switch interface {
+	PayoutsPaused(ctx context.Context) (bool, error)
+}
+
 // Outcomes records where a payout stands.
 type Outcomes interface {
 	RecordOutcome(ctx context.Context, id ledger.PayoutID, state ledger.PayoutState, reason string, tx common.Hash, workAt, now time.Time) error
@@ -56,6 +62,7 @@ type Rail interface {
 type Deps struct {
 	Payouts  Payouts
 	Cheques  Cheques
+	Switch   Switch
 	Outcomes Outcomes
 	Chain    Chain
 	Rails    []Rail      // in order of preference

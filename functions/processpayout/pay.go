@@ -54,6 +54,8 @@ func (a *attempt) do(ctx context.Context, step Step) (outcome string, err error)
 	case Inspect:
 		a.inspect(ctx)
 		return "", nil
+	case Ask:
+		return "", a.ask(ctx)
 	case Authorise:
 		return "", a.authorise(ctx, s)
 	case Send:
@@ -96,6 +98,16 @@ func (a *attempt) inspect(ctx context.Context) {
 		return
 	}
 	a.view.Obstacle = &o
+}
+
+// ask reads the operator's switch. What cannot be read is no leave to go on.
+func (a *attempt) ask(ctx context.Context) error {
+	paused, err := a.Switch.PayoutsPaused(ctx)
+	if err != nil {
+		return err
+	}
+	a.view.Paused = &paused
+	return nil
 }
 
 // count reads what the payout is for.

@@ -30,6 +30,9 @@ type Policy struct {
 	RailTries int64
 	// PersonWait is the wait for what only a person or a new day can change.
 	PersonWait time.Duration
+	// PauseWait is the wait while the operator has paused payouts: how long it
+	// may take to go on when they are resumed.
+	PauseWait time.Duration
 }
 
 // DefaultPolicy is for Base.
@@ -38,14 +41,14 @@ func DefaultPolicy() Policy {
 		Validity: time.Hour, MinLeft: time.Minute,
 		SafeLag: 2 * time.Minute, SafePoll: 45 * time.Second,
 		RetryMin: 10 * time.Second, RetryMax: 10 * time.Minute,
-		RailTries: 2, PersonWait: time.Hour,
+		RailTries: 2, PersonWait: time.Hour, PauseWait: 2 * time.Minute,
 	}
 }
 
 // Validate reports a policy that could not work.
 func (p Policy) Validate() error {
 	switch {
-	case p.RetryMin <= 0 || p.RetryMax < p.RetryMin || p.SafePoll <= 0 || p.PersonWait <= 0 || p.SafeLag < 0:
+	case p.RetryMin <= 0 || p.RetryMax < p.RetryMin || p.SafePoll <= 0 || p.PersonWait <= 0 || p.PauseWait <= 0 || p.SafeLag < 0:
 		return errors.New("processpayout: all waits must be positive, and RetryMax at least RetryMin")
 	case p.RailTries < 1:
 		return errors.New("processpayout: a rail needs at least one try")

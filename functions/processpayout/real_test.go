@@ -127,7 +127,7 @@ func (n *network) wire(client *x402.Client, log *slog.Logger) processpayout.Deps
 		return fmt.Sprintf("attempt-%d", n.sequence)
 	}
 	return processpayout.Deps{
-		Payouts: n.db, Cheques: n.db, Outcomes: n.db, Chain: processpayout.Base{Node: n.node, Token: n.node},
+		Payouts: n.db, Cheques: n.db, Switch: n.db, Outcomes: n.db, Chain: processpayout.Base{Node: n.node, Token: n.node},
 		Rails: []processpayout.Rail{processpayout.NewFacilitator(client)}, Signer: signer.FromKey(n.chain.Treasury),
 		Domain: n.chain.Network.Domain(), Caps: ledger.PayoutCaps{PerPayout: 1_000_000, PerDay: 100_000_000},
 		Policy: policy, Now: time.Now, NewID: newID, Log: log, AttemptTime: 20 * time.Second, LeaseTTL: 30 * time.Second,

@@ -13,6 +13,7 @@ const (
 	reasonRefused   = "not taken for settlement (%s); it will be sent again"
 	reasonDailyCap  = "today's limit for payouts is used up; it goes on when a new day begins (UTC)"
 	reasonPayoutCap = "above the limit for a single payout; the operator has to look at it"
+	reasonPaused    = "payouts are paused by the operator; it goes on by itself after that"
 	reasonForeign   = "opened under another treasury or network than is configured now; the operator has to look at it"
 
 	// Those of failed payouts. The credit stays in flight.

@@ -20,7 +20,7 @@ func (a *attempt) send(ctx context.Context, rail Rail) {
 	if before := a.view.Sent; before != nil {
 		now.Asked += before.Asked
 	}
-	a.view.Sent, a.view.Obstacle = &now, nil // what was found before sending is old
+	a.view.Sent, a.view.Obstacle, a.view.Paused = &now, nil, nil // what was found before sending is old
 }
 
 // unreached are the reasons of refusals that say nothing of the payment: the

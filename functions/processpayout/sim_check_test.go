@@ -17,6 +17,9 @@ import (
 func (w *world) check() {
 	w.t.Helper()
 	w.effects++
+	if w.unasked {
+		w.fatal("given to a rail without being released: the operator may have paused payouts")
+	}
 	if !w.touched {
 		return
 	}

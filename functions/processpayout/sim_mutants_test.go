@@ -196,6 +196,16 @@ func (l *late) Settle(ctx context.Context, p x402.Payment) x402.Outcome {
 	return o
 }
 
+// neverPaused does not look at the switch.
+type neverPaused struct{}
+
+func (neverPaused) PayoutsPaused(context.Context) (bool, error) { return false, nil }
+
+func pausedWhenSigningOnly(_ *world, d Deps) Deps {
+	d.Switch = neverPaused{}
+	return d
+}
+
 type safeAtOnce struct{ Chain }
 
 func alwaysSafe(_ *world, d Deps) Deps {

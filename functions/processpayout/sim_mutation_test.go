@@ -26,6 +26,7 @@ var mutations = []mutation{
 	{"the amount is made anew when signing again", otherAmounts},
 	{"credit is debited when the payout is settled", debitLater},
 	{"the authorization is sent before it is stored", sendFirst},
+	{"the operator's pause is asked for when signing only", pausedWhenSigningOnly},
 	{"booked before the block is safe", alwaysSafe},
 	{"a chain that cannot be read counts as unused", errorsAreUnused},
 	{"expired by the own clock", ownClock},

@@ -46,12 +46,16 @@ type process struct {
 	parked chan bool // true: at its next effect; false: at its end
 	dead   bool
 	acked  bool
+
+	// released: the database has said, since it last gave anything to a rail,
+	// that payouts are not paused.
+	released bool
 }
 
 // readOnly are the effects that leave the world as it is.
 var readOnly = map[string]bool{
 	"Authorization": true, "Obstacle": true, "AccountNonces": true, "TxStatus": true, "AccountTransactions": true, "SuggestFees": true,
-	"EstimateGas": true, "Call": true, "PayoutResults": true, "ReceiptsDue": true, "OpenReceiptBatches": true, "SendablePayouts": true,
+	"EstimateGas": true, "Call": true, "PayoutResults": true, "PayoutsPaused": true, "ReceiptsDue": true, "OpenReceiptBatches": true, "SendablePayouts": true,
 }
 
 // effect lets the scheduler choose when something happens, and what comes of it.
@@ -122,8 +126,35 @@ func (p *process) PayoutResults(_ context.Context, id ledger.PayoutID) (ids []st
 }
 
 func (p *process) AuthorisePayout(_ context.Context, id ledger.PayoutID, a ledger.AuthorizationRecord, caps ledger.PayoutCaps, now time.Time) (out ledger.Payout, err error) {
-	err = p.effect("AuthorisePayout", func(int) (err error) { out, err = p.world.store.authorise(id, a, caps, now); return err })
+	err = p.effect("AuthorisePayout", func(int) (err error) {
+		out, err = p.world.store.authorise(id, a, caps, now)
+		p.released = err == nil
+		return err
+	})
 	return out, err
+}
+
+func (p *process) PayoutsPaused(context.Context) (paused bool, err error) {
+	err = p.effect("PayoutsPaused", func(int) error {
+		paused = p.world.store.paused
+		p.released = !paused
+		return nil
+	})
+	return paused, err
+}
+
+// released lets nothing through to a rail that was not released for sending.
+type released struct {
+	Rail
+	p *process
+}
+
+func (r released) Settle(ctx context.Context, pay x402.Payment) x402.Outcome {
+	if !r.p.released && !r.p.dead {
+		r.p.world.unasked = true
+	}
+	r.p.released = false
+	return r.Rail.Settle(ctx, pay)
 }
 
 func (p *process) RecordOutcome(_ context.Context, id ledger.PayoutID, state ledger.PayoutState, reason string, tx common.Hash, workAt, _ time.Time) error {

@@ -75,7 +75,7 @@ func (w *world) play() {
 func (w *world) calm() {
 	w.fault = func(string) fault { return healthy }
 	w.facilitator.behave, w.facilitator.downTo = nil, time.Time{}
-	w.store.noLeases = false
+	w.store.noLeases, w.store.paused = false, false
 	w.chain.paused, w.chain.blocked, w.chain.empty = false, nil, false
 	for _, id := range w.store.sorted(func(p ledger.Payout) bool { return p.State == ledger.Failed }) {
 		if _, err := w.store.change(id, func(p *ledger.Payout) error { _, err := p.Requeue(w.now); return err }); err != nil {
@@ -117,11 +117,13 @@ func (w *world) mischief() {
 
 // obstacle comes or goes.
 func (w *world) obstacle() {
-	switch w.rng.IntN(5) {
+	switch w.rng.IntN(6) {
 	case 0:
 		w.chain.paused = !w.chain.paused
 	case 1:
 		w.chain.empty = !w.chain.empty
+	case 2:
+		w.store.paused = !w.store.paused
 	default:
 		who := simWorker(w.rng.Int64N(3))
 		w.chain.blocked[who] = !w.chain.blocked[who]

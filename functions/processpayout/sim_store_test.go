@@ -25,6 +25,9 @@ type simStore struct {
 	adopted map[ledger.PayoutID]ledger.BatchKey
 	leases  map[string]simLease
 
+	// paused is the operator's switch.
+	paused bool
+
 	// noLeases has every lease granted: safety must not depend on them.
 	noLeases bool
 	// debitLate leaves the credit of a payout pending: a mutation.
@@ -125,6 +128,9 @@ func (s *simStore) lease(id ledger.PayoutID, owner string, now time.Time, ttl ti
 }
 
 func (s *simStore) authorise(id ledger.PayoutID, a ledger.AuthorizationRecord, caps ledger.PayoutCaps, now time.Time) (ledger.Payout, error) {
+	if s.paused {
+		return ledger.Payout{}, ledger.ErrPaused
+	}
 	day := now.UTC().Format(time.DateOnly)
 	var counted ledger.Micros
 	p, err := s.change(id, func(p *ledger.Payout) (err error) {

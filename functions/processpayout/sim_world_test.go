@@ -54,6 +54,7 @@ type world struct {
 	// fault says what happens to the next effect of that name.
 	fault   func(name string) fault
 	effects int  // seen so far
+	unasked bool // something was given to a rail that the database had not released
 	touched bool // something may have changed since the last check
 	ids     int
 	log     bytes.Buffer
@@ -134,7 +135,7 @@ func (w *world) deps(p *process) Deps {
 		return a
 	}}))
 	d := Deps{
-		Payouts: p, Cheques: p, Outcomes: p, Chain: p, Rails: []Rail{p}, Signer: w.keys.treasury, Domain: w.chain.domain,
+		Payouts: p, Cheques: p, Switch: p, Outcomes: p, Chain: p, Rails: []Rail{p}, Signer: w.keys.treasury, Domain: w.chain.domain,
 		Caps: w.caps, Policy: w.policy, Now: clock, NewID: newID, Log: log, AttemptTime: time.Minute, LeaseTTL: 4 * time.Minute,
 		Receipts: &Receipts{
 			Batches: p, Outcomes: p, Leases: p, Account: p, History: p, Mempool: p, Signer: w.keys.log, ChainID: 84532, Address: w.logAddress,
@@ -146,6 +147,9 @@ func (w *world) deps(p *process) Deps {
 			Sendables: p, Leases: p, Account: p, Mempool: p, Rehearsal: p, Signer: w.keys.relayer, Multicall: simMulticall,
 			Policy: w.relay, Companion: w.policy.RailTries, Now: clock, Sleep: p.Sleep, NewID: newID, Log: log, LeaseTTL: 4 * time.Minute,
 		})
+	}
+	for i, rail := range d.Rails {
+		d.Rails[i] = released{rail, p}
 	}
 	if w.wrap != nil {
 		d = w.wrap(d)

@@ -20,6 +20,7 @@ type View struct {
 	Obstacle *Obstacle
 	Rails    int      // how many there are
 	Sent     *Sending // what this attempt's sending came to
+	Paused   *bool    // by the operator; asked anew before each sending
 	Capped   error    // ledger.ErrPayoutCap or ErrDailyCap, met when authorising
 }
 
@@ -93,13 +94,15 @@ const (
 // Step is what to do next for a payout.
 type Step interface{ step() }
 
-// The steps. After Count, Inspect, Authorise and Send the attempt looks again
+// The steps. After Count, Inspect, Ask, Authorise and Send the attempt looks again
 // at what it then knows; the others end it.
 type (
 	// Count reads the payout's results.
 	Count struct{}
 	// Inspect asks the token for an obstacle.
 	Inspect struct{}
+	// Ask reads whether the operator has paused payouts.
+	Ask struct{}
 	// Authorise signs and stores an authorization.
 	Authorise struct{ ReplaceExpired bool }
 	// Send gives the stored authorization to a rail.
@@ -124,6 +127,7 @@ type (
 
 func (Count) step()     {}
 func (Inspect) step()   {}
+func (Ask) step()       {}
 func (Authorise) step() {}
 func (Send) step()      {}
 func (Confirm) step()   {}

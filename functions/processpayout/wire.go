@@ -84,7 +84,7 @@ func deps(c *config.ProcessPayout, network usdc.Network, db *spannerdb.DB, node 
 	log := telemetry.NewProjectLogger(os.Stderr, c.Log.Level, c.Log.Project)
 	lease := c.AttemptTime + leaseMargin
 	return Deps{
-		Payouts: db, Cheques: db, Outcomes: db,
+		Payouts: db, Cheques: db, Switch: db, Outcomes: db,
 		Chain:  Base{Node: node, Token: node},
 		Signer: k.treasury, Domain: network.Domain(), Caps: c.Caps(), Policy: policy(c.Payouts),
 		Receipts: &Receipts{

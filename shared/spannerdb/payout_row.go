@@ -148,7 +148,10 @@ func payoutChanges(p ledger.Payout, now time.Time) map[string]any {
 		"ReceiptSender": spanner.NullString{}, "ReceiptNonce": spanner.NullInt64{}, "LogTx": nullHash(p.LogTx),
 		"Attempts": p.Attempts, "LeaseOwner": nullString(p.LeaseOwner), "LeaseUntil": nullTime(p.LeaseUntil),
 		"WorkAt": nullTime(p.WorkAt), "ReceiptDueAt": nullTime(p.ReceiptDueAt),
-		"ConfirmedAt": nullTime(p.ConfirmedAt), "UpdatedAt": now.UTC(),
+		"ConfirmedAt": nullTime(p.ConfirmedAt), "FailedAt": spanner.NullTime{}, "UpdatedAt": now.UTC(),
+	}
+	if p.State == ledger.Failed { // a failed one is written once, and again only when it is requeued
+		m["FailedAt"] = nullTime(now)
 	}
 	if b := p.ReceiptBatch; b != nil {
 		m["ReceiptSender"] = nullString(addressText(b.Sender))
