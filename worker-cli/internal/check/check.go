@@ -12,7 +12,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/BlockRunAI/worker-network/shared/api"
@@ -35,8 +37,9 @@ type Observation struct {
 	Success      bool          // the final answer had the expected status
 	ResponseTime time.Duration // until the final answer's header, or until it failed
 	StatusCode   int           // of the final answer; 0 when there was none
-	Class        Class         // empty when Success
+	Class        Class         // empty when Success, unless the body broke off
 	Error        string        // why there was no status; names no address of this machine's
+	Timings      Timings
 }
 
 // Options say what a Checker may do.
@@ -46,6 +49,11 @@ type Options struct {
 	// AllowPrivate lifts every rule about addresses, names and ports. It is for
 	// local development only: with it, a task can reach whatever this machine can.
 	AllowPrivate bool
+	// Block is what is never checked: host names with all names below them,
+	// addresses, networks. Entries that ParseBlock refuses are passed over.
+	Block []string
+	// Used hears of the bytes that checks move, as they do.
+	Used func(bytes int)
 }
 
 // Checker carries out tasks. It is safe for concurrent use.
@@ -53,6 +61,8 @@ type Checker struct {
 	http         *http.Client
 	ports        []uint16
 	allowPrivate bool
+	block        blocklist
+	slept        func(since time.Time) time.Duration // slept, but in tests
 }
 
 // New makes a Checker.
@@ -61,16 +71,42 @@ func New(o Options) *Checker {
 	if len(ports) == 0 {
 		ports = DefaultPorts
 	}
+	var block blocklist
+	for _, entry := range o.Block {
+		_ = block.add(entry)
+	}
 	dialer := &net.Dialer{Timeout: MaxTimeout}
 	if !o.AllowPrivate {
 		dialer.Control = newGuard(ports).control
 	}
-	return newChecker(dialer, ports, o.AllowPrivate)
+	return newChecker(dialer, ports, o.AllowPrivate).with(block, o.Used)
+}
+
+// with adds the user's own wishes.
+func (c *Checker) with(block blocklist, used func(int)) *Checker {
+	c.block = block
+	transport := c.http.Transport.(*http.Transport)
+	if used != nil {
+		transport.DialContext = counting(transport.DialContext, used)
+	}
+	return c
 }
 
 func newChecker(dialer *net.Dialer, ports []uint16, allowPrivate bool) *Checker {
-	c := &Checker{ports: slices.Clone(ports), allowPrivate: allowPrivate}
-	dial := dialFunc(dialer.DialContext)
+	c := &Checker{ports: slices.Clone(ports), allowPrivate: allowPrivate, slept: slept}
+	guard := dialer.Control
+	dialer.Control = func(network, address string, conn syscall.RawConn) error {
+		if at, err := netip.ParseAddrPort(address); err == nil {
+			if err := c.block.address(at.Addr()); err != nil {
+				return err
+			}
+		}
+		if guard == nil {
+			return nil
+		}
+		return guard(network, address, conn)
+	}
+	dial := timed(dialer.DialContext)
 	if !allowPrivate {
 		dial = absolute(dial)
 	}
@@ -134,19 +170,45 @@ func (c *Checker) checkRedirect(req *http.Request, via []*http.Request) error {
 	return c.permit(req.URL)
 }
 
+// ErrAsleep means that this machine slept during the check, or that its clock
+// was set. What was seen says nothing about the target.
+var ErrAsleep = errors.New("this machine slept, or its clock was set, during the check")
+
+// maxSleep is how much the wall clock may gain on the monotonic one, or lose,
+// during a check. A clock that is being corrected runs less than 1 % wrong.
+const maxSleep = time.Second
+
+// slept is how much time passed on the wall clock and not on the monotonic
+// one, which stands still while a machine sleeps.
+func slept(since time.Time) time.Duration {
+	now := time.Now()
+	return now.Round(0).Sub(since.Round(0)) - now.Sub(since)
+}
+
 // Check carries out t. The error is ErrRefused, when the task asked for what
-// the worker does not do, or ctx's, when it was stopped; neither says anything
-// about the target. Everything that the target did is an Observation, also
+// the worker does not do, ErrAsleep, or ctx's, when it was stopped; none says
+// anything about the target. Everything that the target did is an Observation, also
 // that it redirects to where no worker goes.
 func (c *Checker) Check(ctx context.Context, t api.Task) (Observation, error) {
 	p, err := c.admit(t)
 	if err != nil {
 		return Observation{}, err
 	}
+	start := time.Now()
+	seen, err := c.observe(ctx, p, t.ExpectedStatus)
+	if err == nil && c.slept(start).Abs() > maxSleep {
+		return Observation{}, ErrAsleep
+	}
+	return seen, err
+}
+
+// observe makes the requests, as many as there are redirects, and one more.
+func (c *Checker) observe(ctx context.Context, p plan, expected int) (Observation, error) {
 	limited, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
+	var watch stopwatch
 	redirected := false
-	req, err := http.NewRequestWithContext(context.WithValue(limited, redirectedKey{}, &redirected), http.MethodGet, p.url.String(), nil)
+	req, err := http.NewRequestWithContext(context.WithValue(watch.trace(limited), redirectedKey{}, &redirected), http.MethodGet, p.url.String(), nil)
 	if err != nil {
 		return Observation{}, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
@@ -156,6 +218,7 @@ func (c *Checker) Check(ctx context.Context, t api.Task) (Observation, error) {
 	seen := Observation{At: time.Now()}
 	resp, err := c.http.Do(req)
 	seen.ResponseTime = time.Since(seen.At)
+	seen.Timings = watch.timings(seen.At)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
@@ -172,12 +235,22 @@ func (c *Checker) Check(ctx context.Context, t api.Task) (Observation, error) {
 		seen.Class, seen.Error = classify(err)
 		return seen, nil
 	}
-	defer resp.Body.Close()
+	seen.judge(resp.StatusCode, expected)
+	if broke := readBody(limited, cancel, resp.Body); broke && seen.Success {
+		seen.Class, seen.Error = Body, "Body broke off"
+	}
+	seen.Timings = watch.timings(seen.At)
+	return seen, nil
+}
+
+// readBody reads the body as far as it is read, and reports whether it broke
+// off by itself. Whatever it does, the status stands.
+func readBody(ctx context.Context, cancel context.CancelFunc, body io.ReadCloser) bool {
+	defer body.Close()
 	stop := time.AfterFunc(maxBodyTime, cancel)
 	defer stop.Stop()
-	_, _ = io.CopyN(io.Discard, resp.Body, maxBody) // whatever the body does, the status stands
-	seen.judge(resp.StatusCode, t.ExpectedStatus)
-	return seen, nil
+	_, err := io.CopyN(io.Discard, body, maxBody)
+	return err != nil && !errors.Is(err, io.EOF) && ctx.Err() == nil
 }
 
 // judge compares the final answer's status with the expected one.

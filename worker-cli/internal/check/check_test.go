@@ -84,7 +84,7 @@ func TestCheck(t *testing.T) {
 		"endless 103":        {raw(t, strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: <"+strings.Repeat("z", 1000)+">\r\n\r\n", 5000)), 200, Observation{Class: Protocol, Error: "Not a valid HTTP answer"}},
 		"unknown authority":  {insecure.URL, 404, Observation{Class: TLS, Error: "TLS: certificate signed by an unknown authority"}},
 		"plain text for TLS": {strings.Replace(web, "http:", "https:", 1), 200, Observation{Class: TLS, Error: "TLS: the server does not speak TLS"}},
-		"body breaks off":    {raw(t, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf"), 200, Observation{Success: true, StatusCode: 200}},
+		"body breaks off":    {raw(t, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf"), 200, Observation{Success: true, StatusCode: 200, Class: Body, Error: "Body broke off"}},
 		"redirect, no aim":   {status(302), 302, Observation{Success: true, StatusCode: 302}},
 		"redirect to itself": {serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusFound) }), 200, Observation{Class: Protocol, Error: "More than 10 redirects"}},
 		"redirect to mail":   {serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "mailto:a@b.c", http.StatusFound) }), 200, Observation{Class: Protocol, Error: "Redirect away from http and https"}},
@@ -98,7 +98,10 @@ func TestCheck(t *testing.T) {
 			if seen.At.Before(before) || seen.ResponseTime <= 0 || seen.ResponseTime > time.Since(before) {
 				t.Errorf("made at %v, took %v", seen.At, seen.ResponseTime)
 			}
-			seen.At, seen.ResponseTime = time.Time{}, 0
+			if seen.Timings.Total < seen.ResponseTime || seen.Timings.Total > time.Since(before) {
+				t.Errorf("%+v, with a response time of %v", seen.Timings, seen.ResponseTime)
+			}
+			seen.At, seen.ResponseTime, seen.Timings = time.Time{}, 0, Timings{}
 			if seen != c.want {
 				t.Errorf("got  %+v\nwant %+v", seen, c.want)
 			}

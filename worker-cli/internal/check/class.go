@@ -11,19 +11,22 @@ import (
 	"net/url"
 	"strings"
 	"syscall"
+
+	"github.com/BlockRunAI/worker-network/shared/api"
 )
 
 // Class is the kind of a failure: the phase in which the check ended.
-type Class string
+type Class = api.ErrorClass
 
 // The classes of failures.
 const (
-	DNS      Class = "dns"
-	Connect  Class = "connect"
-	TLS      Class = "tls"
-	Timeout  Class = "timeout"
-	Status   Class = "status"   // a status, but not the expected one
-	Protocol Class = "protocol" // not HTTP, or HTTP without end
+	DNS      = api.ClassDNS
+	Connect  = api.ClassConnect
+	TLS      = api.ClassTLS
+	Timeout  = api.ClassTimeout
+	Status   = api.ClassStatus
+	Protocol = api.ClassProtocol
+	Body     = api.ClassBody
 )
 
 // Windows has its own numbers for these; package syscall's do not match them.

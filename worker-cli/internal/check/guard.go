@@ -14,6 +14,14 @@ import (
 // of its own rules. It says nothing about the target, so no result is made.
 var ErrRefused = errors.New("refused")
 
+// What goes with an ErrRefused that the worker's user could lift.
+var (
+	// ErrPrivate: the address or name is not a public one (Options.AllowPrivate).
+	ErrPrivate = errors.New("not public")
+	// ErrPort: the port is not a usual one (Options.Ports).
+	ErrPort = errors.New("not a usual port")
+)
+
 // errHere goes with an ErrRefused that is due to where this worker stands: to
 // another worker the same address may be public.
 var errHere = errors.New("from here")
@@ -51,7 +59,10 @@ var azureWireServer = netip.MustParsePrefix("168.63.129.16/32")
 // control is a net.Dialer.Control. Every error it returns is ErrRefused.
 func (g guard) control(network, address string, _ syscall.RawConn) error {
 	if err := g.rules.Safe(network, address, nil); err != nil {
-		return fmt.Errorf("%w: %w", ErrRefused, err)
+		if errors.Is(err, ssrf.ErrProhibitedPort) {
+			return marked(ErrPort, "%w", err)
+		}
+		return marked(ErrPrivate, "%w", err)
 	}
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -59,7 +70,7 @@ func (g guard) control(network, address string, _ syscall.RawConn) error {
 	}
 	ip := at.Addr()
 	if isISATAP(ip) {
-		return fmt.Errorf("%w: %s is an IPv4 address in disguise (ISATAP)", ErrRefused, ip)
+		return marked(ErrPrivate, "%s is an IPv4 address in disguise (ISATAP)", ip)
 	}
 	networks, err := g.ownNetworks()
 	if err != nil {
@@ -67,11 +78,22 @@ func (g guard) control(network, address string, _ syscall.RawConn) error {
 	}
 	for _, n := range networks {
 		if n.Contains(ip) {
-			return fmt.Errorf("%w %w: %s lies in this machine's own network %s", ErrRefused, errHere, ip, n)
+			return marked(ErrPrivate, "%s lies in this machine's own network %s%w", ip, n, quiet{errHere})
 		}
 	}
 	return nil
 }
+
+// marked is an ErrRefused that the user could lift, as kind says.
+func marked(kind error, format string, args ...any) error {
+	return fmt.Errorf("%w%w: %w", ErrRefused, quiet{kind}, fmt.Errorf(format, args...))
+}
+
+// quiet is an error that is there to be found, not read.
+type quiet struct{ error }
+
+func (quiet) Error() string   { return "" }
+func (q quiet) Unwrap() error { return q.error }
 
 // isISATAP reports whether ip carries an IPv4 address in its interface
 // identifier (RFC 5214, section 6.1).

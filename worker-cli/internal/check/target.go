@@ -76,6 +76,9 @@ func (c *Checker) permit(u *url.URL) error {
 	if u.Hostname() == "" {
 		return fmt.Errorf("%w: the URL has no host", ErrRefused)
 	}
+	if err := c.block.host(u.Hostname()); err != nil {
+		return err
+	}
 	if c.allowPrivate {
 		return nil
 	}
@@ -93,7 +96,7 @@ func (c *Checker) permitPort(u *url.URL) error {
 	}
 	port, err := strconv.ParseUint(u.Port(), 10, 16)
 	if err != nil || !slices.Contains(c.ports, uint16(port)) {
-		return fmt.Errorf("%w: port %s is not one of %v", ErrRefused, u.Port(), c.ports)
+		return marked(ErrPort, "port %s is not one of %v", u.Port(), c.ports)
 	}
 	return nil
 }
@@ -101,7 +104,7 @@ func (c *Checker) permitPort(u *url.URL) error {
 func permitHost(host string) error {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		if ip.Is4In6() {
-			return fmt.Errorf("%w: %s is an IPv4 address in disguise", ErrRefused, host)
+			return marked(ErrPrivate, "%s is an IPv4 address in disguise", host)
 		}
 		return nil
 	}
@@ -111,13 +114,13 @@ func permitHost(host string) error {
 	case !hostname.MatchString(name):
 		return fmt.Errorf("%w: %q is no host name", ErrRefused, host)
 	case number.MatchString(last):
-		return fmt.Errorf("%w: %q is an IPv4 address in an odd spelling", ErrRefused, host)
+		return marked(ErrPrivate, "%q is an IPv4 address in an odd spelling", host)
 	case name == last:
-		return fmt.Errorf("%w: %q is a name of a local network", ErrRefused, host)
+		return marked(ErrPrivate, "%q is a name of a local network", host)
 	}
 	for _, local := range localNames {
 		if strings.HasSuffix(name, "."+local) {
-			return fmt.Errorf("%w: %q is a name of a local network", ErrRefused, host)
+			return marked(ErrPrivate, "%q is a name of a local network", host)
 		}
 	}
 	return nil

@@ -112,9 +112,7 @@ func (n *names) resolver(t *testing.T) *net.Resolver {
 			}
 		}
 	}()
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "udp", conn.LocalAddr().String())
-	}}
+	return resolverAt(conn.LocalAddr().String())
 }
 
 func (n *names) answer(query []byte) ([]byte, error) {
@@ -318,6 +316,83 @@ func TestRebinding(t *testing.T) {
 		seen, err := c.Check(t.Context(), task("http://rebind.net-check.org:"+strings.TrimPrefix(at, "127.0.0.1:")+"/"))
 		if err != nil || seen.Success || seen.Error != "Redirect to a refused address" {
 			t.Errorf("got %+v, %v, want a redirect that is refused", seen, err)
+		}
+	}
+	if seen := tr.seen.Load(); seen > 0 {
+		t.Errorf("the trap saw %d connections", seen)
+	}
+}
+
+// A name that is public and private at once, as in a rebinding that does not
+// wait: only the public address is connected to.
+func TestMixedAnswers(t *testing.T) {
+	public := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))
+	defer public.Close()
+	at := public.Listener.Addr().String()
+	_, port, _ := net.SplitHostPort(at)
+	tr := &trap{port: port}
+	for _, host := range []string{"127.0.0.2", "::1"} {
+		if l, err := net.Listen("tcp", net.JoinHostPort(host, port)); err == nil {
+			tr.serve(t, l)
+		}
+	}
+	if len(tr.hosts) == 0 {
+		t.Skip("this machine has no other address")
+	}
+	n := &names{answers: map[string][][]string{"mixed.net-check.org": {append(slices.Clone(tr.hosts), "127.0.0.1")}}}
+	c := guarded(t, at, n, portsOf(t, at)...)
+	for range 5 {
+		if seen, err := c.Check(t.Context(), task("http://mixed.net-check.org:"+port+"/")); err != nil || !seen.Success {
+			t.Errorf("got %+v, %v", seen, err)
+		}
+	}
+	if seen := tr.seen.Load(); seen > 0 {
+		t.Errorf("the trap saw %d connections", seen)
+	}
+}
+
+// Every kind of redirect, the later hops of a chain, and headers that other
+// clients follow: none leads to the trap.
+func TestEveryWayToRedirect(t *testing.T) {
+	tr := newTrap(t)
+	inside := tr.addrPort(t, "127.0.0.1")
+	public := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var code int
+		if _, err := fmt.Sscanf(r.URL.Path, "/code/%d", &code); err == nil {
+			w.Header().Set("Location", "http://"+inside+"/")
+			w.WriteHeader(code)
+			return
+		}
+		switch r.URL.Path {
+		case "/slashes":
+			w.Header().Set("Location", "//"+inside+"/")
+			w.WriteHeader(http.StatusFound)
+		case "/chain/3":
+			http.Redirect(w, r, "http://"+inside+"/", http.StatusFound)
+		case "/refresh":
+			w.Header().Set("Refresh", "0; url=http://"+inside+"/")
+			w.Header().Set("Alt-Svc", `h2="`+inside+`"; ma=60`)
+			w.Header().Set("Link", "<http://"+inside+"/>; rel=preload")
+			fmt.Fprintf(w, `<meta http-equiv="refresh" content="0; url=http://%s/"><img src="http://%s/">`, inside, inside)
+		default:
+			n := r.URL.Path[len(r.URL.Path)-1]
+			http.Redirect(w, r, fmt.Sprintf("/chain/%c", n+1), http.StatusMovedPermanently)
+		}
+	}))
+	defer public.Close()
+	at := public.Listener.Addr().String()
+	n := &names{answers: map[string][][]string{"public.net-check.org": {{"127.0.0.1"}}}}
+	c := guarded(t, at, n, portsOf(t, at, inside)...)
+	base := "http://public.net-check.org:" + strings.TrimPrefix(at, "127.0.0.1:")
+	for _, path := range []string{"/code/301", "/code/302", "/code/303", "/code/307", "/code/308", "/slashes", "/chain/1"} {
+		seen, err := c.Check(t.Context(), task(base+path))
+		if err != nil || seen.Error != "Redirect to a refused address" {
+			t.Errorf("%s: got %+v, %v", path, seen, err)
+		}
+	}
+	for range 2 { // also when it is asked again
+		if seen, err := c.Check(t.Context(), task(base+"/refresh")); err != nil || !seen.Success {
+			t.Errorf("got %+v, %v", seen, err)
 		}
 	}
 	if seen := tr.seen.Load(); seen > 0 {
