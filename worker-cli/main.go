@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/BlockRunAI/worker-network/worker-cli/internal/view"
 	"github.com/BlockRunAI/worker-network/worker-cli/internal/wallet"
 )
 
@@ -22,6 +23,8 @@ const (
 	// Of audit alone.
 	exitDisagree   = 5
 	exitUnfinished = 6
+	// As a shell has it for what Ctrl-C ended.
+	exitAtOnce = 130
 )
 
 const description = `Checks public web addresses for the BlockRun network, signs what it saw and
@@ -47,7 +50,8 @@ Environment:
 
 Exit codes:
   0 well done  1 something failed  2 wrong usage  3 no wallet  4 wallet cannot be used
-  5 the audit found disagreements  6 the audit is not finished: run it again`
+  5 the audit found disagreements  6 the audit is not finished: run it again
+  130 stopped at once, without submitting what there was`
 
 // cli is the whole command line; each command has its own file.
 type cli struct {
@@ -69,13 +73,14 @@ type walletCmd struct {
 
 // console is what a command may use of the process around it.
 type console struct {
+	in       io.Reader
 	out, err io.Writer
 	getenv   func(string) string
 	json     bool
 }
 
 func main() {
-	os.Exit(run(os.Args[1:], console{out: os.Stdout, err: os.Stderr, getenv: os.Getenv}))
+	os.Exit(run(os.Args[1:], console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}))
 }
 
 // run carries out one command line and returns the exit code.
@@ -121,6 +126,8 @@ func report(err error, c console) int {
 		return exitDisagree
 	case errors.Is(err, errUnfinished):
 		return exitUnfinished
+	case errors.Is(err, view.ErrAtOnce):
+		return exitAtOnce
 	}
 	return exitFailed
 }

@@ -2,11 +2,10 @@ package main
 
 import (
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/BlockRunAI/worker-network/worker-cli/internal/runner"
+	"github.com/BlockRunAI/worker-network/worker-cli/internal/view"
 	"github.com/BlockRunAI/worker-network/worker-cli/internal/wallet"
 )
 
@@ -133,14 +132,7 @@ func (p *printer) say(format string, args ...any) {
 
 // plain takes from a line what could play tricks on a terminal: much of it
 // was written by others.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, s)
-}
+func plain(s string) string { return view.Printable(s) }
 
 // eventJSON prints an event as one object: its kind, the time, its own fields.
 func (p *printer) eventJSON(e runner.Event) error {

@@ -24,6 +24,8 @@ type runCmd struct {
 	Interval time.Duration `default:"30s" help:"Time between two polls; less than 10s only for an API on this machine."`
 	Once     bool          `help:"Poll and check once, then stop."`
 
+	Show showFlags `embed:""`
+
 	AllowPort    []uint16 `placeholder:"PORT" help:"Check targets on this port, too, beside 80, 443, 8080 and 8443."`
 	AllowPrivate bool     `help:"Let tasks reach this machine and its network. Only for local development!"`
 }
@@ -51,19 +53,21 @@ func (r runCmd) Run(c console) error {
 	}
 	network.Prove(w.SignPoll)
 	checker := check.New(check.Options{Ports: append(check.DefaultPorts, r.AllowPort...), AllowPrivate: r.AllowPrivate})
-	show := printer{console: c, now: time.Now}
-	show.start(r, w)
-	worker := runner.New(runner.Config{API: network, Check: checker.Check, Sign: w.Sign, Interval: r.Interval, Emit: show.event})
-
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	show := printer{console: c, now: time.Now}
+	show.start(r, w)
+	front, err := openFront(ctx, stop, r, &show, w, network)
+	if err != nil {
+		return err
+	}
+	worker := runner.New(runner.Config{API: network, Check: checker.Check, Sign: w.Sign, Interval: r.Interval, Emit: front.event})
 	defer context.AfterFunc(ctx, func() {
 		stop() // from here on a signal ends the process
-		fmt.Fprintln(c.err, "stopping; once more to stop at once")
+		front.stopping()
 	})()
 	if !r.Once {
-		worker.Run(ctx)
-		return nil
+		return front.run(ctx, func(ctx context.Context) { worker.Run(ctx) })
 	}
 	if err := worker.Once(ctx); !errors.Is(err, context.Canceled) {
 		return err

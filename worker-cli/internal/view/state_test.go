@@ -84,23 +84,25 @@ func TestWhatIsSaid(t *testing.T) {
 		happens func(s *State)
 		says    string
 	}{
-		"at first":           {func(*State) {}, "asking for the first checks"},
-		"without books":      {func(*State) {}, "pending   asking the network"},
-		"a problem":          {func(s *State) { s.Event(broke, noon) }, "last problem 12:00:00  cannot reach the API; trying again in 30s (2 results kept for then)"},
-		"given up":           {func(s *State) { s.Event(runner.Dropped{Results: 1, Reason: "too old"}, noon) }, "gave up 1 result: too old"},
-		"refused":            {func(s *State) { s.Event(runner.Refused{TaskID: "t", Reason: "private"}, noon) }, "not checked: t: private"},
-		"refused, no task":   {func(s *State) { s.Event(runner.Refused{Reason: "too many"}, noon) }, "not checked: too many"},
-		"stopping":           {func(s *State) { s.Stopping() }, "stopping: submitting what there is"},
-		"how to stop":        {func(*State) {}, "q stops"},
-		"no pace yet":        {func(s *State) { s.Books(books()) }, "next      when the network has accepted some checks"},
-		"a pace":             {func(s *State) { s.Books(books()); s.Event(runner.Submitted{Earned: 1000, Total: 1000}, noon) }, "next      in about 3 minutes, at this pace"},
-		"earned since":       {func(s *State) { s.Books(books()); s.Event(runner.Submitted{Earned: 1000, Total: 1000}, noon) }, "$0.007000  ██████████████░░░░░░  paid out at $0.010000"},
-		"one check is left":  {func(s *State) { s.Books(books()); s.Event(runner.Submitted{Earned: 4000, Total: 4000}, noon) }, "with the next accepted check"},
-		"why it waits":       {func(s *State) { s.Books(books()) }, "$0.010000 on its way: the transfer's block is not safe yet"},
-		"the last payout":    {func(s *State) { s.Books(books()) }, "last on 21 Nov 10:00"},
-		"nothing paid":       {func(s *State) { s.Books(api.WorkerStatus{}) }, "no payout yet"},
-		"tricks":             {func(s *State) { s.Event(runner.Refused{Reason: "\x1b[2J\u202e"}, noon) }, "not checked: ?[2J?"},
-		"discarded is quiet": {func(s *State) { s.Event(runner.Submitted{NotPaid: []runner.NotPaid{{Status: api.Discarded, Reason: "x"}}}, noon) }, "region US-West"},
+		"at first":          {func(*State) {}, "asking for the first checks"},
+		"without books":     {func(*State) {}, "pending   asking the network"},
+		"a problem":         {func(s *State) { s.Event(broke, noon) }, "last problem 12:00:00  cannot reach the API; trying again in 30s (2 results kept for then)"},
+		"given up":          {func(s *State) { s.Event(runner.Dropped{Results: 1, Reason: "too old"}, noon) }, "gave up 1 result: too old"},
+		"refused":           {func(s *State) { s.Event(runner.Refused{TaskID: "t", Reason: "private"}, noon) }, "not checked: t: private"},
+		"refused, no task":  {func(s *State) { s.Event(runner.Refused{Reason: "too many"}, noon) }, "not checked: too many"},
+		"stopping":          {func(s *State) { s.Stopping() }, "stopping: submitting what there is"},
+		"how to stop":       {func(*State) {}, "q stops"},
+		"no pace yet":       {func(s *State) { s.Books(books()) }, "next      when the network has accepted some checks"},
+		"a pace":            {func(s *State) { s.Books(books()); s.Event(runner.Submitted{Earned: 1000, Total: 1000}, noon) }, "next      in about 3 minutes, at this pace"},
+		"earned since":      {func(s *State) { s.Books(books()); s.Event(runner.Submitted{Earned: 1000, Total: 1000}, noon) }, "$0.007000  ██████████████░░░░░░  paid out at $0.010000"},
+		"one check is left": {func(s *State) { s.Books(books()); s.Event(runner.Submitted{Earned: 4000, Total: 4000}, noon) }, "with the next accepted check"},
+		"why it waits":      {func(s *State) { s.Books(books()) }, "$0.010000 on its way: the transfer's block is not safe yet"},
+		"the last payout":   {func(s *State) { s.Books(books()) }, "last on 21 Nov 10:00"},
+		"nothing paid":      {func(s *State) { s.Books(api.WorkerStatus{}) }, "no payout yet"},
+		"tricks":            {func(s *State) { s.Event(runner.Refused{Reason: "\x1b[2J\u202e"}, noon) }, "not checked: ?[2J?"},
+		"discarded is quiet": {func(s *State) {
+			s.Event(runner.Submitted{NotPaid: []runner.NotPaid{{Status: api.Discarded, Reason: "x"}}}, noon)
+		}, "region US-West"},
 	} {
 		s := example()
 		c.happens(s)
