@@ -235,6 +235,7 @@ func (c *Checker) observe(ctx context.Context, p plan, expected int) (Observatio
 		seen.Class, seen.Error = classify(err)
 		return seen, nil
 	}
+	defer resp.Body.Close()
 	seen.judge(resp.StatusCode, expected)
 	if broke := readBody(limited, cancel, resp.Body); broke && seen.Success {
 		seen.Class, seen.Error = Body, "Body broke off"
@@ -245,8 +246,7 @@ func (c *Checker) observe(ctx context.Context, p plan, expected int) (Observatio
 
 // readBody reads the body as far as it is read, and reports whether it broke
 // off by itself. Whatever it does, the status stands.
-func readBody(ctx context.Context, cancel context.CancelFunc, body io.ReadCloser) bool {
-	defer body.Close()
+func readBody(ctx context.Context, cancel context.CancelFunc, body io.Reader) bool {
 	stop := time.AfterFunc(maxBodyTime, cancel)
 	defer stop.Stop()
 	_, err := io.CopyN(io.Discard, body, maxBody)

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -33,6 +34,8 @@ type Client struct {
 	region    string
 	userAgent string
 	prove     Prover
+	clock     clock
+	resolver  *net.Resolver // nil is the machine's own
 }
 
 // Prover signs a poll for this address and region at now (api.SignPoll).
@@ -72,6 +75,7 @@ func (c *Client) Prove(p Prover) { c.prove = p }
 type Error struct {
 	Status     int           // of the answer; 0 when there was none
 	RetryAfter time.Duration // what the API asked for, or 0
+	Minimum    string        // of a 426: the oldest version that the API takes, if it said
 	Text       string        // for the user
 	Err        error         // beneath it, or nil
 }
@@ -92,7 +96,7 @@ func (c *Client) Tasks(ctx context.Context) ([]api.Task, error) {
 	u.RawQuery = url.Values{"address": {c.address}, "region": {c.region}}.Encode()
 	header := http.Header{}
 	if c.prove != nil {
-		proof, err := c.prove(c.address, c.region, time.Now())
+		proof, err := c.prove(c.address, c.region, time.Now().Add(c.ClockOffset()))
 		if err != nil {
 			return nil, err
 		}
@@ -171,11 +175,13 @@ func (c *Client) do(ctx context.Context, method string, u *url.URL, header http.
 	if sent != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	asked := time.Now()
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, c.unreachable(err)
 	}
 	defer resp.Body.Close()
+	c.clock.heard(resp.Header, asked, time.Now())
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case resp.StatusCode != http.StatusOK:
@@ -209,6 +215,9 @@ func (c *Client) refusal(resp *http.Response, body []byte) *Error {
 	var said api.ErrorBody
 	if json.Unmarshal(body, &said) == nil && said.Error != "" {
 		e.Text += ": " + clip(said.Error)
+	}
+	if resp.StatusCode == http.StatusUpgradeRequired {
+		e.Minimum = clip(said.MinimumVersion)
 	}
 	switch {
 	case resp.StatusCode == http.StatusNotFound:
