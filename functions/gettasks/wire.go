@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/BlockRunAI/worker-network/functions/internal/schema"
 	"github.com/BlockRunAI/worker-network/functions/internal/web"
 	"github.com/BlockRunAI/worker-network/shared/config"
 	"github.com/BlockRunAI/worker-network/shared/spannerdb"
@@ -26,8 +27,9 @@ func Build(ctx context.Context, lookup config.Lookup) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(Deps{
+	log := telemetry.NewProjectLogger(os.Stderr, c.Log.Level, c.Log.Project)
+	return schema.Checked(New(Deps{
 		Store: db, Now: time.Now, TasksPerPoll: c.TasksPerPoll,
-		Log: telemetry.NewProjectLogger(os.Stderr, c.Log.Level, c.Log.Project),
-	}), nil
+		Log: log,
+	}), db, log), nil
 }

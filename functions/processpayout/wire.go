@@ -11,6 +11,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/BlockRunAI/worker-network/functions/internal/schema"
 	"github.com/BlockRunAI/worker-network/functions/internal/web"
 	"github.com/BlockRunAI/worker-network/shared/chain"
 	"github.com/BlockRunAI/worker-network/shared/config"
@@ -77,7 +78,7 @@ func Build(ctx context.Context, lookup config.Lookup) (_ http.Handler, err error
 	if err := d.CheckStart(ctx, node); err != nil {
 		return nil, err
 	}
-	return New(d), nil
+	return schema.Checked(New(d), db, d.Log), nil
 }
 
 func deps(c *config.ProcessPayout, network usdc.Network, db *spannerdb.DB, node *chain.Client, k keys) Deps {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/BlockRunAI/worker-network/functions/internal/schema"
 	"github.com/BlockRunAI/worker-network/functions/internal/web"
 	"github.com/BlockRunAI/worker-network/shared/chain"
 	"github.com/BlockRunAI/worker-network/shared/config"
@@ -42,15 +43,16 @@ func Build(ctx context.Context, lookup config.Lookup) (http.Handler, error) {
 		node.Close()
 		return nil, err
 	}
-	return New(Deps{
+	log := telemetry.NewProjectLogger(os.Stderr, c.Log.Level, c.Log.Project)
+	return schema.Checked(New(Deps{
 		Store: db, Payouts: db, Books: db, Leases: db, Chain: node, Transactions: node,
 		Scope: Scope{
 			ChainID: network.ChainID, Token: network.Token, Treasury: common.Address(c.Money.Treasury),
 			LogAddress: common.Address(c.LogAddress), Senders: c.Senders(), FromBlock: c.FromBlock,
 		},
 		Pace: pace(c),
-		Now:  time.Now, NewID: rand.Text, Log: telemetry.NewProjectLogger(os.Stderr, c.Log.Level, c.Log.Project),
-	}), nil
+		Now:  time.Now, NewID: rand.Text, Log: log,
+	}), db, log), nil
 }
 
 func pace(c config.Reconcile) Pace {

@@ -11,6 +11,7 @@ import (
 
 	"cloud.google.com/go/storage"
 
+	"github.com/BlockRunAI/worker-network/functions/internal/schema"
 	"github.com/BlockRunAI/worker-network/functions/internal/web"
 	"github.com/BlockRunAI/worker-network/shared/config"
 	"github.com/BlockRunAI/worker-network/shared/reputation"
@@ -58,9 +59,10 @@ func Build(ctx context.Context, lookup config.Lookup) (http.Handler, error) {
 		db.Close()
 		return nil, err
 	}
-	return New(Deps{
+	log := telemetry.NewProjectLogger(os.Stderr, c.Log.Level, c.Log.Project)
+	return schema.Checked(New(Deps{
 		Leases: db, Staging: db, Totals: db, Logs: NewBucket(client, c.Bucket), Adapter: adapter,
 		Now: time.Now, NewID: rand.Text, LeaseTTL: leaseTTL, Budget: c.Budget, Parallel: parallel, Piece: piece,
-		Log: telemetry.NewProjectLogger(os.Stderr, c.Log.Level, c.Log.Project),
-	}), nil
+		Log: log,
+	}), db, log), nil
 }

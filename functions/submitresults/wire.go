@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/BlockRunAI/worker-network/functions/internal/schema"
 	"github.com/BlockRunAI/worker-network/functions/internal/web"
 	"github.com/BlockRunAI/worker-network/shared/config"
 	"github.com/BlockRunAI/worker-network/shared/hint"
@@ -42,8 +43,9 @@ func Build(ctx context.Context, lookup config.Lookup) (http.Handler, error) {
 		db.Close()
 		return nil, err
 	}
-	return New(Deps{
+	log := telemetry.NewProjectLogger(os.Stderr, c.Log.Level, c.Log.Project)
+	return schema.Checked(New(Deps{
 		Store: store, Publisher: publisher, Now: time.Now,
-		Log: telemetry.NewProjectLogger(os.Stderr, c.Log.Level, c.Log.Project),
-	}), nil
+		Log: log,
+	}), db, log), nil
 }

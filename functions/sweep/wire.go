@@ -10,6 +10,7 @@ import (
 
 	"cloud.google.com/go/storage"
 
+	"github.com/BlockRunAI/worker-network/functions/internal/schema"
 	"github.com/BlockRunAI/worker-network/functions/internal/web"
 	"github.com/BlockRunAI/worker-network/shared/config"
 	"github.com/BlockRunAI/worker-network/shared/hint"
@@ -51,11 +52,11 @@ func Build(ctx context.Context, lookup config.Lookup) (http.Handler, error) {
 		return nil, err
 	}
 	log := telemetry.NewProjectLogger(os.Stderr, c.Log.Level, c.Log.Project)
-	return New(Deps{
+	return schema.Checked(New(Deps{
 		Store: db, Publisher: publisher, Now: time.Now, Limit: c.Limit, Log: log,
 		Exporter: ResultLog{
 			Parts: db, Leases: db, Archive: NewBucket(files, c.ResultLog), Now: time.Now, NewID: rand.Text,
 			LeaseTTL: exportTime + 2*writeTime, Budget: exportTime, PartBytes: partBytes, Log: log,
 		},
-	}), nil
+	}), db, log), nil
 }
