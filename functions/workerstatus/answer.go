@@ -1,28 +1,30 @@
 package workerstatus
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/BlockRunAI/worker-network/functions/internal/standing"
 	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
-	"github.com/BlockRunAI/worker-network/shared/reputation"
 	"github.com/BlockRunAI/worker-network/shared/spannerdb"
 )
 
 func (d Deps) answer(worker common.Address, s spannerdb.WorkerStatus, page spannerdb.StatusPage) api.WorkerStatus {
-	c := s.Credits
+	c, l := s.Credits, s.Lifetime
 	out := api.WorkerStatus{
 		Address: worker.Hex(), ChainID: d.ChainID, Time: d.Now().UTC(),
-		Tier: string(s.Tier), Multiplier: multiplier(s.MultiplierBps), LifetimePaidUSD: usd(s.TotalPaid), NextTier: nextTier(s),
+		Tier: string(l.Tier()), Multiplier: standing.Multiplier(l.Tier().MultiplierBps()), LifetimePaidUSD: standing.USD(l.Total()), NextTier: standing.NextTier(l),
+		Linked:  standing.Linked(l),
 		Pending: amount(c.Pending), PendingResults: c.PendingResults,
 		InFlight: amount(c.InFlight), Paid: amount(c.TotalPaid), Earned: amount(c.TotalEarned),
 		Threshold: amount(d.Threshold), Missing: amount(max(d.Threshold-c.Pending, 0)),
 		LastPayoutAt: s.LastPayoutAt, LastPayoutTx: hash(s.LastPayoutTx),
 		Waiting: payouts(s.Waiting), Payouts: payouts(s.Payouts), Results: make([]api.ResultStatus, len(s.Results)), // [] and not null
+	}
+	if len(l.Linked) > 0 {
+		out.OwnPaidUSD = standing.USD(l.Own)
 	}
 	if n := len(s.Payouts); n == page.Payouts && n > 0 && s.Payouts[n-1].ID.Seq > 1 {
 		out.NextBefore = s.Payouts[n-1].ID.Seq
@@ -30,7 +32,7 @@ func (d Deps) answer(worker common.Address, s spannerdb.WorkerStatus, page spann
 	for i, r := range s.Results {
 		out.Results[i] = api.ResultStatus{
 			TaskID: r.TaskID, Time: r.At, Success: r.Success,
-			Reward: amount(r.Reward), Multiplier: multiplier(r.MultiplierBps), ResultID: r.ResultID,
+			Reward: amount(r.Reward), Multiplier: standing.Multiplier(r.MultiplierBps), ResultID: r.ResultID,
 		}
 		if r.PayoutSeq < c.PayoutSeq {
 			out.Results[i].Payout = ledger.PayoutID{Worker: worker, Seq: r.PayoutSeq}.String()
@@ -62,36 +64,7 @@ func payout(p ledger.Payout) api.PayoutStatus {
 	return out
 }
 
-func nextTier(s spannerdb.WorkerStatus) *api.NextTier {
-	next, from, ok := s.Tier.Next()
-	if !ok {
-		return nil
-	}
-	return &api.NextTier{
-		Tier: string(next), Multiplier: multiplier(next.MultiplierBps()),
-		FromUSD: usd(from), MissingUSD: usd(max(from-s.TotalPaid, 0)),
-	}
-}
-
 func amount(m ledger.Micros) api.Amount { return api.Amount{Micros: int64(m), USD: m.String()} }
-
-// multiplier is a factor in units of 1/10,000 as a decimal: 12,000 is "1.2".
-func multiplier(bps int64) string {
-	text := strings.TrimRight(fmt.Sprintf("%d.%04d", bps/10_000, bps%10_000), "0")
-	if strings.HasSuffix(text, ".") {
-		text += "0"
-	}
-	return text
-}
-
-// usd is an amount with nine decimals.
-func usd(n reputation.NanoUSD) string {
-	sign, u := "", uint64(n)
-	if n < 0 {
-		sign, u = "-", -u
-	}
-	return fmt.Sprintf("%s%d.%09d", sign, u/uint64(reputation.USD), u%uint64(reputation.USD))
-}
 
 // hash is empty for the zero hash.
 func hash(h common.Hash) string {

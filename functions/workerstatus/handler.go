@@ -28,6 +28,8 @@ type Store interface {
 	// WorkerStatus reads one moment of a worker's books. A worker that never
 	// earned anything has those of a beginner.
 	WorkerStatus(ctx context.Context, worker common.Address, page spannerdb.StatusPage) (spannerdb.WorkerStatus, error)
+	// LinkedWorker is whom a Solana wallet is linked to.
+	LinkedWorker(ctx context.Context, solana string) (worker common.Address, ok bool, err error)
 }
 
 // Deps are what the function works with.
@@ -51,7 +53,7 @@ func New(d Deps) http.Handler {
 
 func (d Deps) show(r *http.Request) (any, error) {
 	query := r.URL.Query()
-	worker, err := api.ParseAddress(query.Get("address"))
+	worker, err := d.worker(r.Context(), query.Get("address"))
 	if err != nil {
 		return nil, fmt.Errorf("address: %w", err)
 	}
@@ -64,6 +66,19 @@ func (d Deps) show(r *http.Request) (any, error) {
 		return nil, fmt.Errorf("read the status: %w", err)
 	}
 	return d.answer(worker, status, page), nil
+}
+
+// worker reads an address: a worker's, or that of a Solana wallet, which
+// stands for the worker that it is linked to.
+func (d Deps) worker(ctx context.Context, address string) (common.Address, error) {
+	if _, err := api.ParseSolanaAddress(address); err != nil {
+		return api.ParseAddress(address)
+	}
+	worker, ok, err := d.Store.LinkedWorker(ctx, address)
+	if err == nil && !ok {
+		err = fmt.Errorf("%w: this Solana wallet is linked to no worker; link it with: worker-cli wallet link", web.ErrInput)
+	}
+	return worker, err
 }
 
 // parsePage reads how much is wanted. Older payouts come without what the

@@ -23,6 +23,12 @@ import (
 	"github.com/BlockRunAI/worker-network/shared/spannerdb"
 )
 
+const (
+	linkedWallet = "HAgk14JpMQLgt6rVgv7cBQFJWFto5Dqxi472uT3DKpqk"
+	lostWallet   = "oeYf6KAJkLYhBuR8CiGc6L4D4Xtfepr85fuDgA9kq96"
+	freeWallet   = "EvFUfisEScFuZSqDXagC17m3bpP32B74dseMHtzQ5TNb"
+)
+
 const address = "0xf86e5516096d5EE5a2E927ec9C014B31C50f1E0C"
 
 var (
@@ -34,6 +40,17 @@ var (
 type fakeStore struct {
 	t    *testing.T
 	read func(common.Address, spannerdb.StatusPage) (spannerdb.WorkerStatus, error)
+}
+
+// LinkedWorker knows one Solana wallet, which is worker's.
+func (f fakeStore) LinkedWorker(_ context.Context, solana string) (common.Address, bool, error) {
+	switch solana {
+	case linkedWallet:
+		return worker, true, nil
+	case lostWallet:
+		return common.Address{}, false, errors.New("spanner: secret")
+	}
+	return common.Address{}, false, nil
 }
 
 func (f fakeStore) WorkerStatus(_ context.Context, worker common.Address, page spannerdb.StatusPage) (spannerdb.WorkerStatus, error) {
@@ -63,7 +80,7 @@ func show(t *testing.T, s spannerdb.WorkerStatus, query string) (api.WorkerStatu
 }
 
 func beginner() spannerdb.WorkerStatus {
-	return spannerdb.WorkerStatus{Credits: ledger.NewCredits(), Tier: reputation.Bronze, MultiplierBps: 10_000}
+	return spannerdb.WorkerStatus{Credits: ledger.NewCredits()}
 }
 
 func TestAnAddressWithoutBooksIsZeros(t *testing.T) {
@@ -98,8 +115,8 @@ func TestTheWholeAnswer(t *testing.T) {
 	got, body := show(t, spannerdb.WorkerStatus{
 		Credits:      ledger.Credits{Pending: 240, InFlight: 20_300, TotalPaid: 20_000, TotalEarned: 40_540, PayoutSeq: 5, PendingResults: 2},
 		LastPayoutAt: paid.ConfirmedAt, LastPayoutTx: paid.UsdcTx,
-		TotalPaid: 12_500_000_001, Tier: reputation.Silver, MultiplierBps: 12_000,
-		Waiting: []ledger.Payout{sent, failed}, Payouts: []ledger.Payout{sent, paid},
+		Lifetime: reputation.Lifetime{Own: 2_000_000_001, Linked: []reputation.LinkedTotal{{Wallet: linkedWallet, Total: 10_500_000_000, Since: now.Add(-24 * time.Hour)}}},
+		Waiting:  []ledger.Payout{sent, failed}, Payouts: []ledger.Payout{sent, paid},
 		Results: []spannerdb.CreditedResult{
 			{TaskID: "task_b", At: now.Add(-time.Second), ResultID: "b0", Success: true, Reward: 120, MultiplierBps: 12_000, PayoutSeq: 5},
 			{TaskID: "task_a", At: now.Add(-time.Hour), ResultID: "a0", Reward: 100, MultiplierBps: 10_000, PayoutSeq: 4},
@@ -163,11 +180,10 @@ func TestNextTier(t *testing.T) {
 		{reputation.Bronze, -1_500_000_000, "-1.500000000", "silver", "11.500000000"},
 		{reputation.Bronze, 9_999_999_999, "9.999999999", "silver", "0.000000001"},
 		{reputation.Gold, 50 * reputation.USD, "50.000000000", "platinum", "150.000000000"},
-		{reputation.Silver, 70 * reputation.USD, "70.000000000", "gold", "0.000000000"}, // before the next refresh
 		{reputation.Platinum, 1000 * reputation.USD, "1000.000000000", "", ""},
 	} {
 		s := beginner()
-		s.Tier, s.MultiplierBps, s.TotalPaid = c.tier, c.tier.MultiplierBps(), c.total
+		s.Lifetime.Own = c.total
 		got, body := show(t, s, "")
 		if got.Tier != string(c.tier) || got.LifetimePaidUSD != c.paid {
 			t.Errorf("%s: %s", c.tier, body)
@@ -179,9 +195,27 @@ func TestNextTier(t *testing.T) {
 			t.Errorf("%s: %+v", c.tier, *got.NextTier)
 		}
 	}
-	for bps, want := range map[int64]string{10_000: "1.0", 12_000: "1.2", 12_345: "1.2345", 500: "0.05", 200_000: "20.0", 0: "0.0"} {
-		if got := multiplier(bps); got != want {
-			t.Errorf("multiplier(%d) = %s, want %s", bps, got, want)
+}
+
+// A Solana wallet stands for the worker that it is linked to.
+func TestASolanaWalletIsItsWorkers(t *testing.T) {
+	store := fakeStore{t, func(a common.Address, _ spannerdb.StatusPage) (spannerdb.WorkerStatus, error) {
+		if a != worker {
+			t.Errorf("asked about %s", a)
+		}
+		return beginner(), nil
+	}}
+	for wallet, want := range map[string]struct {
+		status int
+		says   string
+	}{
+		linkedWallet:                  {200, `{"address":"` + address + `"`},
+		freeWallet:                    {400, "linked to no worker; link it with: worker-cli wallet link"},
+		lostWallet:                    {500, "internal error"},
+		strings.ToLower(linkedWallet): {400, "not an address"},
+	} {
+		if status, body, _ := ask(store, "GET", "address="+wallet); status != want.status || !strings.Contains(body, want.says) {
+			t.Errorf("%s: %d %s", wallet, status, body)
 		}
 	}
 }

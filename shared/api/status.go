@@ -19,7 +19,8 @@ type Amount struct {
 // WorkerStatus answers GET {base}/v1/worker/status?address=0x... with status
 // 200. An address that never earned anything has a status of zeros.
 //
-// Query: address; payouts and results, how many of each at most (0 to
+// Query: address, the worker's or that of a Solana wallet that is linked to it;
+// payouts and results, how many of each at most (0 to
 // MaxStatusEntries, 20 if left out); before, a payout's number: the payouts
 // with lower numbers, and neither Waiting nor Results.
 //
@@ -34,6 +35,11 @@ type WorkerStatus struct {
 	Multiplier      string    `json:"multiplier"`         // of the next reward, a decimal: "1.2"
 	LifetimePaidUSD string    `json:"lifetimePaidUsd"`    // for LLM calls, nine decimals; negative after refunds
 	NextTier        *NextTier `json:"nextTier,omitempty"` // none above platinum
+	// Linked are the Solana wallets whose spend is in LifetimePaidUSD, besides
+	// OwnPaidUSD, that of the worker's own address. Both are left out when there
+	// are none.
+	OwnPaidUSD string        `json:"ownPaidUsd,omitempty"`
+	Linked     []LinkedSpend `json:"linked,omitempty"`
 
 	Pending        Amount `json:"pending"`        // earned, in no payout yet
 	PendingResults int64  `json:"pendingResults"` // that Pending is for

@@ -18,13 +18,13 @@ import (
 var claimQuery = `SELECT ` + selectTask + `,
   ARRAY(SELECT AS STRUCT a.Cycle, a.AssignedAt, a.ExpiresAt, a.ResultAt
     FROM Assignments AS a WHERE a.TaskId = t.TaskId AND a.Worker = @worker) AS Prior,
-  (SELECT r.Tier FROM WalletReputation AS r WHERE r.Wallet = @worker) AS Tier
+  ` + selectSpend + `
 FROM Tasks AS t WHERE t.TaskId IN UNNEST(@ids)`
 
 type claimRow struct {
 	taskRow
 	Prior []*assignmentRow
-	Tier  spanner.NullString
+	Spend []*spendRow
 }
 
 // ClaimTasks assigns up to limit of the offered tasks to worker, in the order
@@ -74,7 +74,9 @@ type offered struct {
 func readOffered(ctx context.Context, tx *spanner.ReadWriteTransaction, worker common.Address, ids []string) (offered, error) {
 	out := offered{prior: map[string]*schedule.Assignment{}}
 	tier := reputation.Bronze
-	query := spanner.Statement{SQL: claimQuery, Params: map[string]any{"worker": addressText(worker), "ids": ids}}
+	query := spanner.Statement{SQL: claimQuery, Params: map[string]any{
+		"worker": addressText(worker), "workers": []string{addressText(worker)}, "ids": ids,
+	}}
 	err := tx.Query(ctx, query).Do(func(row *spanner.Row) error {
 		var r claimRow
 		if err := row.ToStruct(&r); err != nil {
@@ -91,9 +93,7 @@ func readOffered(ctx context.Context, tx *spanner.ReadWriteTransaction, worker c
 				AssignedAt: p.AssignedAt.UTC(), ExpiresAt: p.ExpiresAt.UTC(), ResultAt: timeOf(p.ResultAt),
 			}
 		}
-		if r.Tier.Valid {
-			tier = reputation.Tier(r.Tier.StringVal)
-		}
+		tier = lifetimesOf(r.Spend)[addressText(worker)].Tier()
 		return nil
 	})
 	if err != nil {

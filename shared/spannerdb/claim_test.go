@@ -13,6 +13,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/BlockRunAI/worker-network/shared/localcloud/spannertest"
+	"github.com/BlockRunAI/worker-network/shared/reputation"
 	"github.com/BlockRunAI/worker-network/shared/schedule"
 	"github.com/BlockRunAI/worker-network/shared/spannerdb"
 )
@@ -59,10 +60,8 @@ func TestClaimOrderIsByTier(t *testing.T) {
 		list[i].Class = c
 	}
 	database, db := loaded(t, list)
-	for i, tier := range []string{"platinum", "gold", "silver"} {
-		put(t, database, "WalletReputation", map[string]any{
-			"Wallet": text(someone(i)), "TotalPaidNano": 0, "Tier": tier, "MultiplierBps": 10_000, "RefreshedAt": noon,
-		})
+	for i, usd := range []reputation.NanoUSD{200, 50, 10} {
+		put(t, database, "WalletReputation", standing(text(someone(i)), usd*reputation.USD))
 	}
 	for i, want := range []string{"task_000", "task_002", "task_003", "task_001"} { // the last one is in no list: bronze
 		if got := claim(t, db, someone(i), noon, ids(list), 1); !slices.Equal(ids(got), []string{want}) {

@@ -59,8 +59,8 @@ func newCreditDesk(in creditInputs, now time.Time) (*creditDesk, error) {
 	for _, c := range in.Credits {
 		d.booksOf(hex.address(c.Worker)).credits = c.credits()
 	}
-	for _, r := range in.Reputation {
-		d.booksOf(hex.address(r.Wallet)).bps = r.MultiplierBps
+	for worker, l := range lifetimesOf(in.Spend) {
+		d.booksOf(hex.address(worker)).bps = l.Tier().MultiplierBps()
 	}
 	return d, hex.err
 }

@@ -21,8 +21,7 @@ var creditQuery = `SELECT
     ON r.Worker = k.Worker AND r.TaskId = k.TaskId AND r.TimestampMs = k.TimestampMs) AS Stored,
   ARRAY(SELECT AS STRUCT ` + selectCredits + `
     FROM WorkerCredits WHERE Worker IN UNNEST(@workers)) AS Credits,
-  ARRAY(SELECT AS STRUCT Wallet, MultiplierBps
-    FROM WalletReputation WHERE Wallet IN UNNEST(@workers)) AS Reputation`
+  ` + selectSpend
 
 type creditInputs struct {
 	Tasks []*struct {
@@ -40,12 +39,9 @@ type creditInputs struct {
 		ExpiresAt  time.Time
 		ResultAt   spanner.NullTime
 	}
-	Stored     []*resultKey
-	Credits    []*creditRow
-	Reputation []*struct {
-		Wallet        string
-		MultiplierBps int64
-	}
+	Stored  []*resultKey
+	Credits []*creditRow
+	Spend   []*spendRow
 }
 
 // holdKey and resultKey are primary keys, and parameters of the query.

@@ -85,7 +85,7 @@ func TestCreditStoresWhatWasSigned(t *testing.T) {
 	n := newNetwork(t)
 	n.addTasks(1, 150)
 	w := workerAddr(7)
-	n.must(n.db.UpsertStandings(t.Context(), []reputation.Standing{{Wallet: ledger.CanonicalAddress(w), Total: 12 * reputation.USD, Tier: reputation.Silver}}, n.now))
+	n.paid(ledger.CanonicalAddress(w), 12*reputation.USD)
 	n.assign(taskID(0), w)
 	r := result(taskID(0), w, n.now)
 	r.Result.Success, r.Result.StatusCode, r.Result.Error = false, nil, strings.Repeat("ä", 1024)

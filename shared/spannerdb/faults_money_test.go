@@ -13,7 +13,6 @@ import (
 
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/localcloud/spannertest"
-	"github.com/BlockRunAI/worker-network/shared/reputation"
 	"github.com/BlockRunAI/worker-network/shared/spannerdb"
 )
 
@@ -202,15 +201,18 @@ var moneyVerbs = map[string]func(*network, common.Address) attempt{
 			func() { same(n, "holder", n.holder(w.Hex()), "") },
 		}
 	},
-	"UpsertStandings": func(n *network, w common.Address) attempt {
-		s := []reputation.Standing{{Wallet: ledger.CanonicalAddress(w), Total: 50 * reputation.USD, Tier: reputation.Gold}}
-		return attempt{
-			func(db *spannerdb.DB) error { return db.UpsertStandings(n.Context(), s, n.now) },
-			func() {
-				same(n, "multiplier", n.status(w).MultiplierBps, 15_000)
-				same(n, "tier", n.status(w).Tier, reputation.Gold)
-			},
-		}
+	"LinkWallet": linkAttempt,
+	"LinkWallet, again, of later": func(n *network, w common.Address) attempt {
+		a := linkAttempt(n, w)
+		n.must(a.call(n.db))
+		n.now = n.now.Add(time.Minute)
+		return linkAttempt(n, w)
+	},
+	"LinkWallet, from another": func(n *network, w common.Address) attempt {
+		l := signedLink("of "+w.Hex(), common.Address{9}, n.now.Add(-time.Millisecond), false)
+		_, _, err := n.db.LinkWallet(n.Context(), l, n.now)
+		n.must(err)
+		return linkAttempt(n, w)
 	},
 }
 

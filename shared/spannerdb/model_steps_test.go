@@ -35,7 +35,7 @@ type verb struct {
 
 func (p *play) pick() verb {
 	verbs := []func() verb{p.creditSome, p.creditSome, p.creditSome, p.lease, p.release, p.sign, p.sign, p.record, p.record, p.confirm, p.confirm,
-		p.fail, p.requeue, p.reserve, p.broadcast, p.confirmReceipts, p.adopt, p.takeLease, p.dueWork, p.standing}
+		p.fail, p.requeue, p.reserve, p.broadcast, p.confirmReceipts, p.adopt, p.takeLease, p.dueWork, p.link}
 	return verbs[p.rng.IntN(len(verbs))]()
 }
 
@@ -251,12 +251,24 @@ func (p *play) dueWork() verb {
 	}}
 }
 
-func (p *play) standing() verb {
-	w, now := p.worker(), p.model.now
-	total := reputation.NanoUSD(p.rng.Int64N(300)) * reputation.USD
-	tier := reputation.TierFor(total)
-	return verb{"standing", func() string { p.bps[w] = tier.MultiplierBps(); return "ok" }, func(db *spannerdb.DB) string {
-		return outcome(db.UpsertStandings(p.Context(), []reputation.Standing{{Wallet: text(w), Total: total, Tier: tier}}, now))
+// link links one of three Solana wallets, perhaps after somebody spent.
+func (p *play) link() verb {
+	w, solana := p.worker(), string(rune('S'+p.rng.IntN(3)))
+	if p.oneOf(2) {
+		wallet := []string{text(w), solana}[p.rng.IntN(2)]
+		total := reputation.NanoUSD(p.rng.Int64N(120)) * reputation.USD
+		p.spent[wallet] = total
+		p.paid(wallet, total)
+	}
+	l := signedLink(solana, w, p.model.now.Add(-time.Duration(p.rng.IntN(30))*time.Second), p.oneOf(2))
+	answer := func(change reputation.LinkChange, previous string, err error) string {
+		if err != nil {
+			return outcome(err)
+		}
+		return fmt.Sprint(change, " from ", previous)
+	}
+	return verb{"link", func() string { return answer(p.model.link(l.Link)) }, func(db *spannerdb.DB) string {
+		return answer(db.LinkWallet(p.Context(), l, p.model.now))
 	}}
 }
 

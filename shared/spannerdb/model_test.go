@@ -14,6 +14,7 @@ import (
 
 	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
+	"github.com/BlockRunAI/worker-network/shared/reputation"
 )
 
 // model is the money side of the database as plain maps and lists. It knows
@@ -23,8 +24,9 @@ type model struct {
 	now     time.Time
 	cycles  map[string]int64
 	rewards map[string]ledger.Micros
-	bps     map[common.Address]int64
-	holds   map[string]*hold // by task and worker
+	spent   map[string]reputation.NanoUSD // by wallet
+	links   map[string]reputation.Link    // by Solana wallet
+	holds   map[string]*hold              // by task and worker
 	results []credited
 	seqs    map[common.Address]int64 // the payout that collects, from 1
 	payouts map[ledger.PayoutID]*ledger.Payout
@@ -54,7 +56,7 @@ type lent struct {
 
 func newModel() *model {
 	return &model{
-		now: start, cycles: map[string]int64{}, rewards: map[string]ledger.Micros{}, bps: map[common.Address]int64{},
+		now: start, cycles: map[string]int64{}, rewards: map[string]ledger.Micros{}, spent: map[string]reputation.NanoUSD{}, links: map[string]reputation.Link{},
 		holds: map[string]*hold{}, seqs: map[common.Address]int64{}, payouts: map[ledger.PayoutID]*ledger.Payout{},
 		days: map[string]ledger.Micros{}, batches: map[ledger.BatchKey]*ledger.ReceiptBatch{}, leases: map[string]lent{},
 		adopted: map[ledger.PayoutID]ledger.BatchKey{},
@@ -109,7 +111,7 @@ func (m *model) judge(r ledger.SubmittedResult) string {
 		return "discarded " + string(api.CycleWon)
 	}
 	m.cycles[r.TaskID]++
-	reward := m.rewards[r.TaskID] * ledger.Micros(cmp.Or(m.bps[r.Worker], 10_000)) / 10_000
+	reward := m.rewards[r.TaskID] * ledger.Micros(m.bps(r.Worker)) / 10_000
 	m.seqs[r.Worker] = max(m.seqs[r.Worker], 1)
 	m.results = append(m.results, credited{key, r.Worker, m.seqs[r.Worker], reward, r.ResultID})
 	return fmt.Sprintf("accepted %d", reward)

@@ -221,7 +221,7 @@ func (n *network) balanced() {
 	n.must(n.db.CheckBooks(n.Context()))
 }
 
-var tables = []string{"Tasks", "Assignments", "WorkerCredits", "WorkerResults", "WorkerPayouts", "ReceiptBatches", "AdoptedReceipts", "PayoutDays", "Leases", "WalletReputation",
+var tables = []string{"Tasks", "Assignments", "WorkerCredits", "WorkerResults", "WorkerPayouts", "ReceiptBatches", "AdoptedReceipts", "PayoutDays", "Leases", "WalletReputation", "WalletLinks", "WalletLinkChanges",
 	"ResultLogOutbox", "ResultLogParts", "ResultLogContents"}
 
 // dump is every row of every table.

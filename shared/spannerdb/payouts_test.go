@@ -259,7 +259,7 @@ func TestRoundTrips(t *testing.T) {
 	n.addTasks(4, 100)
 	var rpcs spannertest.RPCs
 	counted := spannertest.Open(t, n.database, rpcs.Options()...)
-	more := map[string]int{"ReserveReceipts": 3, "ConfirmReceipts": 3, "AdoptNonce": 3, "UpsertStandings": 2,
+	more := map[string]int{"ReserveReceipts": 3, "ConfirmReceipts": 3, "AdoptNonce": 3,
 		"ReserveResultParts": 3}
 	step := 0
 	for _, name := range slices.Sorted(mapKeys(moneyVerbs)) {

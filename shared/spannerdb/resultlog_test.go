@@ -62,7 +62,7 @@ func TestAcceptedResultsAreLogged(t *testing.T) {
 	n := newNetwork(t)
 	n.addTasks(4, 100)
 	a, b := workerAddr(1), workerAddr(2)
-	n.must(n.db.UpsertStandings(t.Context(), []reputation.Standing{{Wallet: ledger.CanonicalAddress(b), Total: 12 * reputation.USD, Tier: reputation.Silver}}, n.now))
+	n.paid(ledger.CanonicalAddress(b), 12*reputation.USD)
 	n.open(a) // one entry of three results, which open payout 1
 	n.now = n.now.Add(time.Minute + 7*time.Microsecond)
 	n.assign(taskID(0), a)

@@ -19,9 +19,7 @@ type WorkerStatus struct {
 	LastPayoutAt time.Time      // zero: never
 	LastPayoutTx common.Hash
 
-	TotalPaid     reputation.NanoUSD // for LLM calls, in the wallet's life
-	Tier          reputation.Tier
-	MultiplierBps int64
+	Lifetime reputation.Lifetime // what was paid for LLM calls
 
 	Waiting []ledger.Payout // not confirmed, latest first; without the signed authorization
 	Payouts []ledger.Payout // all, latest first; as well
@@ -53,7 +51,7 @@ type StatusPage struct {
 // gaps.
 var workerQuery = `SELECT
   ARRAY(SELECT AS STRUCT ` + selectCredits + ` FROM WorkerCredits WHERE Worker = @worker) AS Credits,
-  ARRAY(SELECT AS STRUCT TotalPaidNano, Tier, MultiplierBps FROM WalletReputation WHERE Wallet = @worker) AS Reputation,
+  ` + selectSpend + `,
   ARRAY(SELECT AS STRUCT ` + selectPayoutPublic + ` FROM WorkerPayouts WHERE Worker = @worker
     AND Seq < @before AND Seq >= (SELECT LEAST(PayoutSeq, @before) FROM WorkerCredits WHERE Worker = @worker) - @payouts
     ORDER BY Seq DESC LIMIT @payouts) AS Payouts,
@@ -67,12 +65,8 @@ WHERE Worker = @worker AND State != 'confirmed' ORDER BY Seq DESC LIMIT @waiting
 
 // workerRow is what workerQuery answers.
 type workerRow struct {
-	Credits    []*creditRow
-	Reputation []*struct {
-		TotalPaidNano int64
-		Tier          string
-		MultiplierBps int64
-	}
+	Credits []*creditRow
+	Spend   []*spendRow
 	Payouts []*payoutPublicRow
 	Results []*struct {
 		TaskId        string
@@ -100,7 +94,7 @@ func (db *DB) WorkerStatus(ctx context.Context, worker common.Address, page Stat
 	var found workerRow
 	tx := db.single()
 	err := queryOne(ctx, tx, spanner.Statement{SQL: workerQuery, Params: map[string]any{
-		"worker": addressText(worker), "before": before, "payouts": int64(page.Payouts), "results": int64(page.Results),
+		"worker": addressText(worker), "workers": []string{addressText(worker)}, "before": before, "payouts": int64(page.Payouts), "results": int64(page.Results),
 	}}, &found)
 	if err != nil {
 		return fail(err)
@@ -155,7 +149,7 @@ func (db *DB) waitingPayouts(ctx context.Context, worker common.Address, limit i
 }
 
 func (r *workerRow) status() (WorkerStatus, error) {
-	out := WorkerStatus{Credits: ledger.NewCredits(), Tier: reputation.Bronze, MultiplierBps: reputation.Bronze.MultiplierBps()}
+	out := WorkerStatus{Credits: ledger.NewCredits()}
 	for _, c := range r.Credits {
 		out.Credits, out.LastPayoutAt = c.credits(), timeOf(c.LastPayoutAt)
 		var err error
@@ -163,8 +157,8 @@ func (r *workerRow) status() (WorkerStatus, error) {
 			return WorkerStatus{}, err
 		}
 	}
-	for _, w := range r.Reputation {
-		out.TotalPaid, out.Tier, out.MultiplierBps = reputation.NanoUSD(w.TotalPaidNano), reputation.Tier(w.Tier), w.MultiplierBps
+	for _, l := range lifetimesOf(r.Spend) { // of this worker alone
+		out.Lifetime = l
 	}
 	for _, row := range r.Payouts {
 		p, err := row.payout()

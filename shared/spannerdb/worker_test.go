@@ -10,7 +10,6 @@ import (
 
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/localcloud/spannertest"
-	"github.com/BlockRunAI/worker-network/shared/reputation"
 	"github.com/BlockRunAI/worker-network/shared/spannerdb"
 )
 
@@ -19,7 +18,7 @@ var firstPage = spannerdb.StatusPage{Waiting: 100, Payouts: 100, Results: 100}
 func TestWorkerStatusOfABeginner(t *testing.T) {
 	n := newNetwork(t)
 	s := n.status(workerAddr(1))
-	if s.Credits != ledger.NewCredits() || s.Tier != reputation.Bronze || s.MultiplierBps != 10_000 || len(s.Waiting)+len(s.Payouts)+len(s.Results) != 0 || !s.LastPayoutAt.IsZero() {
+	if s.Credits != ledger.NewCredits() || s.Lifetime.Total() != 0 || s.Lifetime.Linked != nil || len(s.Waiting)+len(s.Payouts)+len(s.Results) != 0 || !s.LastPayoutAt.IsZero() {
 		t.Errorf("status %+v", s)
 	}
 }

@@ -1,0 +1,67 @@
+package reputation
+
+import (
+	"errors"
+	"math"
+	"testing"
+	"time"
+)
+
+func TestFollows(t *testing.T) {
+	at := time.UnixMilli(1_785_585_600_000)
+	link := func(worker string, later time.Duration, relink bool) Link {
+		return Link{Solana: "S", Worker: worker, At: at.Add(later), Relink: relink}
+	}
+	stored := link("a", 0, false)
+	for _, c := range []struct {
+		name   string
+		stored *Link
+		link   Link
+		others int
+		want   LinkChange
+		err    error
+	}{
+		{"the first", nil, link("a", 0, false), 0, NewLink, nil},
+		{"the first, as a relink", nil, link("a", 0, true), 0, NewLink, nil},
+		{"again", &stored, link("a", 0, false), 0, RepeatLink, nil},
+		{"again, of later", &stored, link("a", 1, false), 0, RepeatLink, nil},
+		{"again, of earlier", &stored, link("a", -1, true), 0, RepeatLink, nil},
+		{"again, with many", &stored, link("a", 0, false), MaxLinked, RepeatLink, nil},
+		{"another's", &stored, link("b", 1, false), 0, 0, ErrLinkedElsewhere},
+		{"another's, of earlier", &stored, link("b", -1, false), 0, 0, ErrLinkedElsewhere},
+		{"a relink", &stored, link("b", 1, true), 0, MovedLink, nil},
+		{"a relink of the same moment", &stored, link("b", 0, true), 0, 0, ErrSuperseded},
+		{"an old relink", &stored, link("b", -1, true), 0, 0, ErrSuperseded},
+		{"the last that fits", nil, link("a", 0, false), MaxLinked - 1, NewLink, nil},
+		{"one too many", nil, link("a", 0, false), MaxLinked, 0, ErrManyLinked},
+		{"one too many, by a relink", &stored, link("b", 1, true), MaxLinked, 0, ErrManyLinked},
+	} {
+		if got, err := c.link.Follows(c.stored, c.others); got != c.want || !errors.Is(err, c.err) {
+			t.Errorf("%s: %v, %v, want %v, %v", c.name, got, err, c.want, c.err)
+		}
+	}
+}
+
+func TestLifetime(t *testing.T) {
+	for _, c := range []struct {
+		own    NanoUSD
+		linked []NanoUSD
+		total  NanoUSD
+		tier   Tier
+	}{
+		{0, nil, 0, Bronze},
+		{9_999_999_999, []NanoUSD{1}, 10 * USD, Silver},
+		{-USD, []NanoUSD{51 * USD}, 50 * USD, Gold},
+		{0, []NanoUSD{100 * USD, 100 * USD, -1}, 200*USD - 1, Gold},
+		{math.MaxInt64, []NanoUSD{1}, math.MaxInt64, Platinum},
+		{math.MinInt64, []NanoUSD{-1}, math.MinInt64, Bronze},
+	} {
+		l := Lifetime{Own: c.own}
+		for _, n := range c.linked {
+			l.Linked = append(l.Linked, LinkedTotal{Total: n})
+		}
+		if l.Total() != c.total || l.Tier() != c.tier {
+			t.Errorf("%d and %d: %d, %s", c.own, c.linked, l.Total(), l.Tier())
+		}
+	}
+}
