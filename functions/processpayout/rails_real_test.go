@@ -14,6 +14,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/BlockRunAI/worker-network/functions/internal/lease"
 	"github.com/BlockRunAI/worker-network/functions/processpayout"
 	"github.com/BlockRunAI/worker-network/shared/chain"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
@@ -68,7 +69,7 @@ func newRails(t *testing.T) *rails {
 	return r
 }
 
-func newRelayer(node *chain.Client, s processpayout.Sendables, l processpayout.Leases, key chain.Signer) *processpayout.Relayer {
+func newRelayer(node *chain.Client, s processpayout.Sendables, l lease.Store, key chain.Signer) *processpayout.Relayer {
 	p := processpayout.DefaultRelayPolicy()
 	p.Poll, p.StuckAfter, p.Within = 5*time.Millisecond, 10*time.Second, 20*time.Second
 	return &processpayout.Relayer{

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/BlockRunAI/worker-network/functions/internal/lease"
 	"github.com/BlockRunAI/worker-network/shared/chain"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/receipt"
@@ -27,13 +28,6 @@ type BatchOutcomes interface {
 	RecordBroadcast(ctx context.Context, k ledger.BatchKey, tx common.Hash, feeCap, tipCap *big.Int, now time.Time) error
 	ConfirmReceipts(ctx context.Context, k ledger.BatchKey, tx common.Hash, block uint64, now time.Time) error
 	AdoptNonce(ctx context.Context, u ledger.NonceUse, now time.Time) error
-}
-
-// Leases says who may do something that one instance does at a time. TakeLease
-// fails with ledger.ErrLeased while it is another's.
-type Leases interface {
-	TakeLease(ctx context.Context, name, owner string, now time.Time, ttl time.Duration) error
-	ReleaseLease(ctx context.Context, name, owner string) error
 }
 
 // Account reads an account: the log sender's, or the relayer's.
@@ -60,7 +54,7 @@ type Mempool interface {
 type Receipts struct {
 	Batches  Batches
 	Outcomes BatchOutcomes
-	Leases   Leases
+	Leases   lease.Store
 	Account  Account
 	History  History
 	Mempool  Mempool
@@ -103,7 +97,7 @@ func (r *Receipts) AfterConfirm(ctx context.Context) {
 // are due. Only one instance at a time does so, since two that chose fees for
 // the same account nonce would outbid each other; nothing else depends on it.
 func (r *Receipts) Run(ctx context.Context) (outcome string, err error) {
-	release, err := hold(ctx, r.Leases, "receipts/"+ledger.CanonicalAddress(r.Signer.Address()), r.NewID(), r.Now(), r.LeaseTTL, r.Log)
+	release, err := lease.Hold(ctx, r.Leases, "receipts/"+ledger.CanonicalAddress(r.Signer.Address()), r.NewID(), r.Now(), r.LeaseTTL, r.Log)
 	if errors.Is(err, ledger.ErrLeased) {
 		return "another instance is at it", nil
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/BlockRunAI/worker-network/functions/internal/lease"
 	"github.com/BlockRunAI/worker-network/shared/chain"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/x402"
@@ -66,7 +67,7 @@ func (p RelayPolicy) Validate() error {
 // payout is sent again, and USDC executes its nonce once.
 type Relayer struct {
 	Sendables Sendables
-	Leases    Leases
+	Leases    lease.Store
 	Account   Account
 	Mempool   Mempool
 	Rehearsal Rehearsal
@@ -109,7 +110,7 @@ func (r *Relayer) Settle(ctx context.Context, p x402.Payment) x402.Outcome {
 	ctx, cancel := context.WithTimeout(ctx, r.LeaseTTL)
 	defer cancel()
 	began := r.Now()
-	release, err := hold(ctx, r.Leases, "relayer/"+ledger.CanonicalAddress(r.Signer.Address()), r.NewID(), began, r.LeaseTTL, r.Log)
+	release, err := lease.Hold(ctx, r.Leases, "relayer/"+ledger.CanonicalAddress(r.Signer.Address()), r.NewID(), began, r.LeaseTTL, r.Log)
 	switch {
 	case errors.Is(err, ledger.ErrLeased):
 		return refusal(reasonRelayerBusy, nil)

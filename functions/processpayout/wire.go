@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"time"
@@ -27,11 +26,7 @@ const leaseMargin = 30 * time.Second
 
 // Handler is the function as it is deployed: made on the first request, from
 // the environment.
-func Handler() http.HandlerFunc {
-	return web.Lazy(telemetry.NewLogger(os.Stderr, slog.LevelInfo), func(ctx context.Context) (http.Handler, error) {
-		return Build(ctx, os.LookupEnv)
-	})
-}
+func Handler() http.HandlerFunc { return web.Deployed(Build) }
 
 // Build makes the function of config.ProcessPayout. It reads the keys, and
 // asks the chain whether they and the token are fit to be used: ErrUnsafe if

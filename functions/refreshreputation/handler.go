@@ -17,18 +17,12 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/BlockRunAI/worker-network/functions/internal/lease"
 	"github.com/BlockRunAI/worker-network/functions/internal/web"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/reputation"
 	"github.com/BlockRunAI/worker-network/shared/spannerdb"
 )
-
-// Leases let one instance at a time refresh. TakeLease fails with
-// ledger.ErrLeased while another owner holds it.
-type Leases interface {
-	TakeLease(ctx context.Context, name, owner string, now time.Time, ttl time.Duration) error
-	ReleaseLease(ctx context.Context, name, owner string) error
-}
 
 // Staging keeps what was read. Writes fail with ledger.ErrLeaseLost for who
 // does not hold the lease.
@@ -62,7 +56,7 @@ type Logs interface {
 
 // Deps are what the function works with.
 type Deps struct {
-	Leases  Leases
+	Leases  lease.Store // one instance at a time refreshes
 	Staging Staging
 	Totals  Totals
 	Logs    Logs
@@ -124,21 +118,14 @@ const maxBody = 64 << 10
 // exclusively refreshes under the lease; "already running" is success.
 func (h handler) exclusively(ctx context.Context) (Summary, error) {
 	owner := h.NewID()
-	err := h.Leases.TakeLease(ctx, leaseName, owner, h.Now(), h.LeaseTTL)
+	release, err := lease.Hold(ctx, h.Leases, leaseName, owner, h.Now(), h.LeaseTTL, h.Log)
 	if errors.Is(err, ledger.ErrLeased) {
 		return Summary{AlreadyRunning: true}, nil
 	}
 	if err != nil {
 		return Summary{}, err
 	}
-	defer func() {
-		// A lease that cannot be given back ends by itself.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		if err := h.Leases.ReleaseLease(ctx, leaseName, owner); err != nil {
-			h.Log.WarnContext(ctx, "lease not given back", slog.String("lease", leaseName), slog.Any("error", err))
-		}
-	}()
+	defer release()
 	r := run{handler: h, fence: spannerdb.Fence{Lease: leaseName, Owner: owner}, until: h.Now().Add(h.Budget)}
 	err = r.refresh(ctx)
 	return r.sum, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"time"
@@ -32,11 +31,7 @@ var piece = reputation.Limit{Bytes: 512 << 20, Wallets: 20_000}
 
 // Handler is the function as it is deployed: made on the first request, from
 // the environment.
-func Handler() http.HandlerFunc {
-	return web.Lazy(telemetry.NewLogger(os.Stderr, slog.LevelInfo), func(ctx context.Context) (http.Handler, error) {
-		return Build(ctx, os.LookupEnv)
-	})
-}
+func Handler() http.HandlerFunc { return web.Deployed(Build) }
 
 // Build makes the function of config.RefreshReputation.
 func Build(ctx context.Context, lookup config.Lookup) (http.Handler, error) {
