@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -10,15 +11,35 @@ import (
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 )
 
-// maxFindings bounds how many findings one run looks at.
-const maxFindings = 1000
+// How many findings are read at once, and in all: most are of payouts under
+// way, and must not hide the others.
+const (
+	findingsPage = 1000
+	maxFindings  = 20 * findingsPage
+)
+
+// open are the findings, and whether there are more.
+func (r *run) open(ctx context.Context) (all []ledger.Finding, more bool, err error) {
+	for after := ""; len(all) < maxFindings; after = all[len(all)-1].Subject {
+		page, err := r.Store.Findings(ctx, r.name, after, findingsPage)
+		if all = append(all, page...); err != nil || len(page) < findingsPage {
+			return all, false, err
+		}
+	}
+	return all, true, nil
+}
 
 // again compares anew, by look-ups of their own, what did not agree before, or
-// just now. So an alarm has been looked at twice, and in two ways.
+// just now. So an alarm has been looked at twice, and in two ways. Should there
+// be no time for all, each run begins elsewhere.
 func (r *run) again(ctx context.Context) error {
-	open, err := r.Store.Findings(ctx, r.name, maxFindings)
+	open, _, err := r.open(ctx)
 	if err != nil {
 		return err
+	}
+	if n := len(open); n > 0 {
+		from := rand.New(rand.NewPCG(uint64(r.began.UnixNano()), 0)).IntN(n)
+		open = slices.Concat(open[from:], open[:from])
 	}
 	clear(r.logs) // what was looked up may have been a lagging node's word
 	for part := range slices.Chunk(open, 100) {

@@ -11,11 +11,8 @@ import (
 // maxBooks bounds how many places in the books become findings.
 const maxBooks = 100
 
-// books checks the books by themselves, when it is time. It reads all of them.
+// books checks all books by themselves.
 func (r *run) books(ctx context.Context) error {
-	if r.Now().Before(r.at.BooksAt.Add(r.Pace.BooksEvery)) {
-		return nil
-	}
 	reading, cancel := context.WithTimeout(ctx, r.Pace.BooksTime)
 	defer cancel()
 	books, err := r.Books.Books(reading)
@@ -23,7 +20,7 @@ func (r *run) books(ctx context.Context) error {
 		return fmt.Errorf("the books were not checked: %w", err)
 	}
 	r.report.Books = summary(books)
-	open, err := r.Store.Findings(ctx, r.name, maxFindings)
+	open, _, err := r.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -40,9 +37,7 @@ func (r *run) books(ctx context.Context) error {
 			settled = append(settled, f.Subject)
 		}
 	}
-	after := r.at
-	after.BooksAt = r.began
-	return r.save(ctx, after, found.all, settled)
+	return r.save(ctx, r.at, found.all, settled)
 }
 
 // merged is one disagreement for each place, and one for those that are too

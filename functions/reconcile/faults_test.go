@@ -38,9 +38,9 @@ func troubled(t *testing.T) (w *world, want []ledger.Finding) {
 	w.must(err)
 	alone := w.deps
 	alone.Store = other{w.db}
-	report, err := alone.Run(t.Context())
+	report, err := alone.Run(t.Context(), false)
 	w.must(err)
-	want, err = alone.Store.Findings(t.Context(), w.deps.Scope.name(), 100)
+	want, err = alone.Store.Findings(t.Context(), w.deps.Scope.name(), "", 100)
 	w.must(err)
 	if report.Disagreements != 4 || len(want) != 4 {
 		t.Fatalf("report %+v", report)
@@ -59,14 +59,14 @@ func (o other) SaveReconciled(ctx context.Context, name string, before, after le
 	return o.Store.SaveReconciled(ctx, "other "+name, before, after, found, settled, now)
 }
 
-func (o other) Findings(ctx context.Context, name string, limit int) ([]ledger.Finding, error) {
-	return o.Store.Findings(ctx, "other "+name, limit)
+func (o other) Findings(ctx context.Context, name, after string, limit int) ([]ledger.Finding, error) {
+	return o.Store.Findings(ctx, "other "+name, after, limit)
 }
 
 // findings are what is open now, as text.
 func (w *world) findings() string {
 	w.Helper()
-	found, err := w.db.Findings(w.Context(), w.deps.Scope.name(), 100)
+	found, err := w.db.Findings(w.Context(), w.deps.Scope.name(), "", 100)
 	w.must(err)
 	return asText(found)
 }
@@ -140,7 +140,7 @@ func TestKilledAtEachWrite(t *testing.T) {
 			d := w.deps
 			k := &killable{w.db, 2, after} // one write succeeds
 			d.Store = k
-			_, err := d.Run(t.Context())
+			_, err := d.Run(t.Context(), false)
 			if k.left > 0 {
 				w.must(err)
 				break
@@ -155,7 +155,7 @@ func TestKilledAtEachWrite(t *testing.T) {
 				break
 			}
 		}
-		if _, err := w.deps.Run(t.Context()); err != nil {
+		if _, err := w.deps.Run(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
 		if got := w.findings(); got != asText(want) || kills < 5 {
@@ -190,7 +190,7 @@ func TestTenAtOnce(t *testing.T) {
 			d.Leases = granted{}
 		}
 		all.Go(func() {
-			answer, err := d.exclusively(t.Context())
+			answer, err := d.exclusively(t.Context(), false)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {

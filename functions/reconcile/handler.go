@@ -29,7 +29,7 @@ import (
 type Store interface {
 	Reconciled(ctx context.Context, name string) (ledger.Reconciled, error)
 	SaveReconciled(ctx context.Context, name string, before, after ledger.Reconciled, found []ledger.Finding, settled []string, now time.Time) error
-	Findings(ctx context.Context, name string, limit int) ([]ledger.Finding, error)
+	Findings(ctx context.Context, name, after string, limit int) ([]ledger.Finding, error)
 }
 
 // Payouts are the books' payouts.
@@ -39,9 +39,12 @@ type Payouts interface {
 	ConfirmedPayouts(ctx context.Context, after ledger.ConfirmedMark, until time.Time, limit int) ([]ledger.Payout, error)
 }
 
-// Books checks the books by themselves. It reads all of them.
+// Books checks the books by themselves: all of them at once, which reads every
+// row, or the next slice of them.
 type Books interface {
 	Books(ctx context.Context) (ledger.BooksReport, error)
+	BooksOfWorkers(ctx context.Context, from ledger.BooksMark, rows int) (ledger.BooksSlice, error)
+	BooksOfReceipts(ctx context.Context, from ledger.BooksMark, rows int) (ledger.BooksSlice, error)
 }
 
 // Leases lets one instance at a time compare, which saves work and no more.
@@ -81,8 +84,9 @@ type Pace struct {
 	LagBlocks  uint64        // blocks before the safe one that are left for later runs
 	Lag        time.Duration // and payouts confirmed so recently; longer than the clocks of instances differ
 	LateAfter  time.Duration // how long a payout may be under way before that is a disagreement
-	BooksEvery time.Duration // between two checks of the books by themselves
-	BooksTime  time.Duration // at most, of one such check
+	BooksEvery time.Duration // between the beginnings of two walks through the books
+	BooksRows  int           // of the books that a run reads, or a few more
+	BooksTime  time.Duration // at most, of reading them
 }
 
 // Deps are what the function works with.
@@ -106,10 +110,11 @@ const maxBody = 64 << 10
 // New is the function. It answers a POST with 200 and a Report, whatever that
 // says, for disagreements are no reason to call it again; or with
 // AlreadyRunning. An error means that it could not compare all; what it did
-// compare is kept.
+// compare is kept. With ?books=all it checks all books by themselves at once,
+// for an operator who wants to know now.
 func New(d Deps) http.Handler {
 	return web.Endpoint{Method: http.MethodPost, MaxBody: maxBody, Log: d.Log, Serve: func(r *http.Request) (any, error) {
-		return d.exclusively(r.Context())
+		return d.exclusively(r.Context(), r.URL.Query().Get("books") == "all")
 	}}
 }
 
@@ -117,7 +122,7 @@ func New(d Deps) http.Handler {
 const leaseMargin = 2 * time.Minute
 
 // exclusively compares under the lease; "already running" is success.
-func (d Deps) exclusively(ctx context.Context) (any, error) {
+func (d Deps) exclusively(ctx context.Context, allBooks bool) (any, error) {
 	owner, name := d.NewID(), "reconcile/"+d.Scope.name()
 	err := d.Leases.TakeLease(ctx, name, owner, d.Now(), d.Pace.Budget+d.Pace.BooksTime+leaseMargin)
 	if errors.Is(err, ledger.ErrLeased) {
@@ -134,7 +139,7 @@ func (d Deps) exclusively(ctx context.Context) (any, error) {
 			d.Log.WarnContext(ctx, "lease not given back", slog.String("lease", name), slog.Any("error", err))
 		}
 	}()
-	report, err := d.Run(ctx)
+	report, err := d.Run(ctx, allBooks)
 	if err == nil || report.Disagreements > 0 { // that not all was compared is no reason for silence
 		report.log(ctx, d.Log)
 	}

@@ -34,6 +34,8 @@ const (
 	UnknownSender  = "receipt by an unknown sender"
 	// Inside the books.
 	BooksDisagree = "books disagree with themselves"
+	// Of the findings.
+	TooMany = "more disagreements than can be looked at"
 )
 
 // late are the kinds that most payouts go through: they are disagreements

@@ -226,13 +226,13 @@ var damages = []damage{
 	}, []string{ReceiptNotMade, DoubleReceipt}, "holds none of payout"},
 	{"the books alone", func(w *world) func() {
 		w.done(w.worker(1))
-		row := map[string]any{"Day": "2026-10-20", "AuthorizedMicros": 1}
-		w.put(spanner.UpdateMap("PayoutDays", row))
+		row := map[string]any{"Worker": ledger.CanonicalAddress(w.worker(1)), "PendingResults": 1}
+		w.put(spanner.UpdateMap("WorkerCredits", row))
 		return func() {
-			row["AuthorizedMicros"] = 300
-			w.put(spanner.UpdateMap("PayoutDays", row))
+			row["PendingResults"] = 0
+			w.put(spanner.UpdateMap("WorkerCredits", row))
 		}
-	}, []string{BooksDisagree}, "1 counted on all days != 300"},
+	}, []string{BooksDisagree}, "pending 0 of 1 results != 0 of 0"},
 }
 
 // Every kind of disagreement is made for real, named in one line of the log,

@@ -31,8 +31,8 @@ type Report struct {
 	Kinds         map[string]int `json:"kinds,omitempty"`
 	Examples      []Example      `json:"examples,omitempty"`
 
-	Books   *BooksSummary `json:"books,omitempty"` // if they were checked by themselves in this run
-	BooksAt *time.Time    `json:"booksAt,omitempty"`
+	Books   *BooksSummary `json:"books,omitempty"`   // what was checked of them by themselves in this run
+	BooksAt *time.Time    `json:"booksAt,omitempty"` // when the last walk through all of them began that came to its end
 }
 
 // Blocks are those that were compared in this run, From to To, and the latest
@@ -51,8 +51,10 @@ type Example struct {
 	FoundAt time.Time `json:"foundAt"`
 }
 
-// BooksSummary is what the books add up to, in micros where it is money.
+// BooksSummary is what the books add up to that were read, in micros where it
+// is money.
 type BooksSummary struct {
+	Complete    bool  `json:"complete"` // all was read in this run
 	Workers     int64 `json:"workers"`
 	Payouts     int64 `json:"payouts"`
 	Results     int64 `json:"results"`
@@ -65,7 +67,7 @@ type BooksSummary struct {
 
 func summary(b ledger.BooksReport) *BooksSummary {
 	return &BooksSummary{
-		Workers: b.Workers, Payouts: b.Payouts, Results: b.Results, Batches: b.Batches,
+		Complete: true, Workers: b.Workers, Payouts: b.Payouts, Results: b.Results, Batches: b.Batches,
 		Pending: int64(b.Credits.Pending), InFlight: int64(b.Credits.InFlight),
 		TotalPaid: int64(b.Credits.TotalPaid), TotalEarned: int64(b.Credits.TotalEarned),
 	}
@@ -79,11 +81,14 @@ const (
 
 // conclude counts what is open.
 func (r *run) conclude(ctx context.Context) error {
-	open, err := r.Store.Findings(ctx, r.name, maxFindings)
+	open, more, err := r.open(ctx)
 	if err != nil {
 		return err
 	}
 	r.report.Kinds = map[string]int{}
+	if more { // nobody knows what they are
+		r.report.Disagreements, r.report.Kinds[TooMany] = 1, 1
+	}
 	for _, f := range open {
 		switch {
 		case f.AcceptedBy != "":

@@ -36,16 +36,20 @@ type run struct {
 	report Report
 }
 
-// Run compares what is new, then again what did not agree before, and the
-// books by themselves when it is time. The report is of everything that is
-// open, whatever failed.
-func (d Deps) Run(ctx context.Context) (Report, error) {
+// Run compares what is new, then again what did not agree before, and goes on
+// with its walk through the books, or reads all of them. The report is of
+// everything that is open, whatever failed.
+func (d Deps) Run(ctx context.Context, allBooks bool) (Report, error) {
 	r := &run{Deps: d, name: d.Scope.name(), began: d.Now(), logs: map[common.Hash]*logged{}}
 	var err error
 	if r.at, err = d.Store.Reconciled(ctx, r.name); err != nil {
 		return Report{}, err
 	}
-	err = errors.Join(r.compare(ctx), r.books(ctx))
+	books := r.walk
+	if allBooks {
+		books = r.books
+	}
+	err = errors.Join(r.compare(ctx), books(ctx))
 	return r.report, errors.Join(err, r.conclude(ctx))
 }
 

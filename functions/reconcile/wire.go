@@ -58,6 +58,6 @@ func Build(ctx context.Context, lookup config.Lookup) (http.Handler, error) {
 func pace(c config.Reconcile) Pace {
 	return Pace{
 		Budget: c.Budget, Step: 2_000, Page: 500, LagBlocks: uint64(c.Lag / blockTime), Lag: c.Lag,
-		LateAfter: c.LateAfter, BooksEvery: c.BooksEvery, BooksTime: c.BooksTime,
+		LateAfter: c.LateAfter, BooksEvery: c.BooksEvery, BooksRows: c.BooksRows, BooksTime: c.BooksTime,
 	}
 }

@@ -17,12 +17,13 @@ type Reconcile struct {
 	LogAddress Address   `env:"BLOCKRUN_LOG_ADDRESS"`
 	LogSenders []Address `env:"LOG_SENDER_ADDRESSES"` // all that ever wrote receipts, with commas
 
-	FromBlock  uint64        `env:"RECONCILE_FROM_BLOCK, default=0"`   // the treasury was empty before
-	Lag        time.Duration `env:"RECONCILE_LAG, default=15m"`        // behind the safe block: most payouts are done by then
-	LateAfter  time.Duration `env:"RECONCILE_LATE_AFTER, default=1h"`  // a payout under way for longer is a disagreement
-	BooksEvery time.Duration `env:"RECONCILE_BOOKS_EVERY, default=1h"` // between two checks of all books by themselves
-	BooksTime  time.Duration `env:"RECONCILE_BOOKS_TIME, default=5m"`  // that one of them may take
-	Budget     time.Duration `env:"RECONCILE_BUDGET, default=40s"`     // for the rest of a run; the next one goes on
+	FromBlock  uint64        `env:"RECONCILE_FROM_BLOCK, default=0"`      // the treasury was empty before
+	Lag        time.Duration `env:"RECONCILE_LAG, default=15m"`           // behind the safe block: most payouts are done by then
+	LateAfter  time.Duration `env:"RECONCILE_LATE_AFTER, default=1h"`     // a payout under way for longer is a disagreement
+	BooksEvery time.Duration `env:"RECONCILE_BOOKS_EVERY, default=1h"`    // between the beginnings of two walks through the books by themselves
+	BooksRows  int           `env:"RECONCILE_BOOKS_ROWS, default=100000"` // of the books that a run reads
+	BooksTime  time.Duration `env:"RECONCILE_BOOKS_TIME, default=5m"`     // that it may take to read them, or all when asked
+	Budget     time.Duration `env:"RECONCILE_BUDGET, default=40s"`        // for the rest of a run; the next one goes on
 }
 
 // Senders are LogSenders.
@@ -52,5 +53,6 @@ func (c *Reconcile) Validate() error {
 			p.add(name, "is %v; set 1s or more", d)
 		}
 	}
+	p.need(c.BooksRows > 0, "RECONCILE_BOOKS_ROWS", "how many rows of the books a run reads: 1 or more")
 	return p.err()
 }

@@ -68,29 +68,12 @@ func (r BooksReport) Err() error {
 // AddWorker counts one worker's books and checks them (product.md, Money).
 func (r *BooksReport) AddWorker(b WorkerBooks) {
 	say := r.sayer(CanonicalAddress(b.Worker))
-	if err := b.Credits.Check(); err != nil {
-		say("%v", err)
-	}
-	r.Workers++
+	r.addCredits(b)
 	r.Payouts += int64(len(b.Payouts))
-	r.Credits.Pending += b.Credits.Pending
-	r.Credits.InFlight += b.Credits.InFlight
-	r.Credits.TotalEarned += b.Credits.TotalEarned
-	r.Credits.TotalPaid += b.Credits.TotalPaid
-	r.Credits.PendingResults += b.Credits.PendingResults
-
-	sums := map[int64]ResultSum{}
-	for _, s := range b.Results {
-		r.Results += s.Count
-		sums[s.Seq] = s
-		if s.Seq < 1 || s.Seq > b.Credits.PayoutSeq {
-			say("%d results are stamped with payout %d, which cannot exist yet (next is %d)", s.Count, s.Seq, b.Credits.PayoutSeq)
-		}
-	}
+	sums := r.addResults(b)
 	var inFlight, paid Micros
 	for i, p := range b.Payouts {
-		if want := (PayoutID{b.Worker, int64(i) + 1}); p.ID != want {
-			say("payout %s stands where %s should", p.ID, want)
+		if !r.inOrder(p, PayoutID{b.Worker, int64(i) + 1}) {
 			return
 		}
 		if p.State == Confirmed {
@@ -100,14 +83,55 @@ func (r *BooksReport) AddWorker(b WorkerBooks) {
 		}
 		r.addPayout(p, sums[p.ID.Seq])
 	}
-	if n := int64(len(b.Payouts)); n != b.Credits.PayoutSeq-1 {
-		say("%d payouts, but the next one is number %d", n, b.Credits.PayoutSeq)
-	}
 	if inFlight != b.Credits.InFlight {
 		say("in flight %d != %d, the sum of the payouts that are not confirmed", b.Credits.InFlight, inFlight)
 	}
 	if paid != b.Credits.TotalPaid {
 		say("paid %d != %d, the sum of the confirmed payouts", b.Credits.TotalPaid, paid)
+	}
+	r.closeWorker(b, int64(len(b.Payouts)), sums)
+}
+
+func (r *BooksReport) addCredits(b WorkerBooks) {
+	if err := b.Credits.Check(); err != nil {
+		r.sayer(CanonicalAddress(b.Worker))("%v", err)
+	}
+	r.Workers++
+	r.Credits.Pending += b.Credits.Pending
+	r.Credits.InFlight += b.Credits.InFlight
+	r.Credits.TotalEarned += b.Credits.TotalEarned
+	r.Credits.TotalPaid += b.Credits.TotalPaid
+	r.Credits.PendingResults += b.Credits.PendingResults
+}
+
+// addResults counts the results of one worker, by their payout.
+func (r *BooksReport) addResults(b WorkerBooks) map[int64]ResultSum {
+	say := r.sayer(CanonicalAddress(b.Worker))
+	sums := map[int64]ResultSum{}
+	for _, s := range b.Results {
+		r.Results += s.Count
+		sums[s.Seq] = s
+		if s.Seq < 1 || s.Seq > b.Credits.PayoutSeq {
+			say("%d results are stamped with payout %d, which cannot exist yet (next is %d)", s.Count, s.Seq, b.Credits.PayoutSeq)
+		}
+	}
+	return sums
+}
+
+// inOrder checks that no payout is missing before p.
+func (r *BooksReport) inOrder(p Payout, want PayoutID) bool {
+	if p.ID != want {
+		r.sayer(CanonicalAddress(want.Worker))("payout %s stands where %s should", p.ID, want)
+	}
+	return p.ID == want
+}
+
+// closeWorker checks what is left when the payouts, of which last is the last
+// one, have been checked.
+func (r *BooksReport) closeWorker(b WorkerBooks, last int64, sums map[int64]ResultSum) {
+	say := r.sayer(CanonicalAddress(b.Worker))
+	if last != b.Credits.PayoutSeq-1 {
+		say("%d payouts, but the next one is number %d", last, b.Credits.PayoutSeq)
 	}
 	if open := sums[b.Credits.PayoutSeq]; open.Sum != b.Credits.Pending || open.Count != b.Credits.PendingResults {
 		say("pending %d of %d results != %d of %d, the results in no payout yet", b.Credits.Pending, b.Credits.PendingResults, open.Sum, open.Count)

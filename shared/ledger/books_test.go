@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +111,45 @@ func TestBooksReportSeesEveryDamage(t *testing.T) {
 		r.AddBatch(b)
 		if err := r.Err(); !errors.Is(err, ErrBooks) {
 			t.Errorf("%s: not seen", name)
+		}
+		for cut := range len(w.Payouts) {
+			r = addParts(w, cut)
+			r.AddBatch(b)
+			// Of a worker in parts, what is in flight and what is paid are known as a sum.
+			if unseen := cut > 0 && name == "paid for in flight"; (r.Err() == nil) != unseen {
+				t.Errorf("%s, in parts after %d payouts: %v", name, cut, r.Err())
+			}
+		}
+	}
+}
+
+// addParts adds the first payouts of a worker, and then the others.
+func addParts(w WorkerBooks, cut int) (r BooksReport) {
+	first, rest := w, w
+	first.Payouts, rest.Payouts, first.Results, rest.Results = w.Payouts[:cut], w.Payouts[cut:], nil, nil
+	for _, s := range w.Results {
+		if s.Seq >= 1 && s.Seq <= int64(cut) {
+			first.Results = append(first.Results, s)
+		} else {
+			rest.Results = append(rest.Results, s)
+		}
+	}
+	var mark BooksMark
+	if cut > 0 {
+		mark = r.AddPart(mark, first, false)
+	}
+	r.AddPart(mark, rest, true)
+	return r
+}
+
+// However a worker's books are cut, they add up to the same.
+func TestBooksInParts(t *testing.T) {
+	w, _ := soundBooks(t)
+	var whole BooksReport
+	whole.AddWorker(w)
+	for cut := range len(w.Payouts) + 1 {
+		if r := addParts(w, cut); r.Err() != nil || !reflect.DeepEqual(r, whole) {
+			t.Errorf("after %d payouts: %+v, whole %+v", cut, r, whole)
 		}
 	}
 }

@@ -28,5 +28,6 @@ type Finding struct {
 	Kind       string
 	Detail     string
 	FoundAt    time.Time
+	CheckedAt  time.Time // when it was last seen; the store says
 	AcceptedBy string // an operator who knows why; else empty
 }

@@ -97,7 +97,12 @@ var batchesQuery = `SELECT Sender, AccountNonce, State, ReceiptCount, LogTx,
 FROM ReceiptBatches AS b`
 
 func batchesOfBooks(ctx context.Context, tx *spanner.ReadOnlyTransaction, r *ledger.BooksReport) error {
-	return tx.Query(ctx, spanner.Statement{SQL: batchesQuery}).Do(func(row *spanner.Row) error {
+	return eachBatch(ctx, tx, spanner.Statement{SQL: batchesQuery}, r.AddBatch)
+}
+
+// eachBatch reads what one of the batches' queries finds.
+func eachBatch(ctx context.Context, tx *spanner.ReadOnlyTransaction, stmt spanner.Statement, add func(ledger.BatchBooks)) error {
+	return tx.Query(ctx, stmt).Do(func(row *spanner.Row) error {
 		var found struct {
 			Sender       string
 			AccountNonce int64
@@ -122,7 +127,7 @@ func batchesOfBooks(ctx context.Context, tx *spanner.ReadOnlyTransaction, r *led
 			id := ledger.PayoutID{Worker: d.address(p.Worker), Seq: p.Seq}
 			b.Payouts = append(b.Payouts, ledger.PayoutReceipt{ID: id, LogTx: d.hash(p.LogTx)})
 		}
-		r.AddBatch(b)
+		add(b)
 		return d.err
 	})
 }

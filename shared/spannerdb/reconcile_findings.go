@@ -10,12 +10,13 @@ import (
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 )
 
-var findingColumns = []string{"Subject", "Kind", "Detail", "FoundAt", "AcceptedBy"}
+var findingColumns = []string{"Subject", "Kind", "Detail", "FoundAt", "CheckedAt", "AcceptedBy"}
 
 // Findings are what the comparison of that name has open, at most limit, in
-// the order of their subjects.
-func (db *DB) Findings(ctx context.Context, name string, limit int) ([]ledger.Finding, error) {
-	rows := db.single().ReadWithOptions(ctx, "ReconcileFindings", spanner.Key{name}.AsPrefix(), findingColumns, &spanner.ReadOptions{Limit: limit})
+// the order of their subjects, from the first one behind after.
+func (db *DB) Findings(ctx context.Context, name, after string, limit int) ([]ledger.Finding, error) {
+	keys := spanner.KeyRange{Start: spanner.Key{name, after}, End: spanner.Key{name}, Kind: spanner.OpenClosed}
+	rows := db.single().ReadWithOptions(ctx, "ReconcileFindings", keys, findingColumns, &spanner.ReadOptions{Limit: limit})
 	found, err := collectFindings(rows)
 	if err != nil {
 		return nil, fmt.Errorf("spannerdb: findings of reconciliation %s: %w", name, err)
@@ -27,10 +28,10 @@ func collectFindings(rows *spanner.RowIterator) (out []ledger.Finding, err error
 	err = rows.Do(func(row *spanner.Row) error {
 		var f ledger.Finding
 		var by spanner.NullString
-		if err := row.Columns(&f.Subject, &f.Kind, &f.Detail, &f.FoundAt, &by); err != nil {
+		if err := row.Columns(&f.Subject, &f.Kind, &f.Detail, &f.FoundAt, &f.CheckedAt, &by); err != nil {
 			return err
 		}
-		f.FoundAt, f.AcceptedBy = f.FoundAt.UTC(), by.StringVal
+		f.FoundAt, f.CheckedAt, f.AcceptedBy = f.FoundAt.UTC(), f.CheckedAt.UTC(), by.StringVal
 		out = append(out, f)
 		return nil
 	})

@@ -128,17 +128,30 @@ func TestSaveReconciled(t *testing.T) {
 	long.Detail = strings.Repeat("ö", 2000)
 	n.must(n.db.SaveReconciled(ctx, "a", one, two, []ledger.Finding{finding("a", "x", later), finding("b", "y", later), long}, nil, later))
 	same(n, "at last", read("a").Equal(two), true)
-	got, err := n.db.Findings(ctx, "a", 10)
+	got, err := n.db.Findings(ctx, "a", "", 10)
 	n.must(err)
 	a.AcceptedBy, long.Detail = "ann", strings.Repeat("ö", 1024)
-	if want := []ledger.Finding{a, finding("b", "y", later), long}; !slices.Equal(got, want) {
+	want := []ledger.Finding{a, finding("b", "y", later), long}
+	for i := range want {
+		want[i].CheckedAt = later
+	}
+	if !slices.Equal(got, want) {
 		t.Errorf("findings %+v\nwant %+v", got, want)
 	}
+	for i := range want { // and page by page
+		after := ""
+		if i > 0 {
+			after = want[i-1].Subject
+		}
+		if page, err := n.db.Findings(ctx, "a", after, 1); err != nil || !slices.Equal(page, want[i:i+1]) {
+			t.Errorf("after %q: %+v, %v", after, page, err)
+		}
+	}
 	n.must(n.db.SaveReconciled(ctx, "a", two, two, nil, []string{"a", "c", "never"}, later))
-	if got, err := n.db.Findings(ctx, "a", 10); err != nil || len(got) != 1 || got[0].Subject != "b" {
+	if got, err := n.db.Findings(ctx, "a", "", 10); err != nil || len(got) != 1 || got[0].Subject != "b" {
 		t.Errorf("findings %+v, %v", got, err)
 	}
-	if got, err := n.db.Findings(ctx, "b", 10); err != nil || len(got) != 0 {
+	if got, err := n.db.Findings(ctx, "b", "", 10); err != nil || len(got) != 0 {
 		t.Errorf("findings of another: %+v, %v", got, err)
 	}
 }
@@ -157,12 +170,12 @@ func TestSaveReconciledFaults(t *testing.T) {
 	if err := save(); err == nil || f.hit() != 1 {
 		t.Errorf("before: %v, %d", err, f.hit())
 	}
-	same(n, "not committed", len(must2(n.db.Findings(t.Context(), "a", 9))), 0)
+	same(n, "not committed", len(must2(n.db.Findings(t.Context(), "a", "", 9))), 0)
 	f.arm(nil, broken)
 	if err := save(); err == nil || f.hit() != 1 {
 		t.Errorf("after: %v, %d", err, f.hit())
 	}
-	same(n, "committed", len(must2(n.db.Findings(t.Context(), "a", 9))), 1)
+	same(n, "committed", len(must2(n.db.Findings(t.Context(), "a", "", 9))), 1)
 	n.must(save())
 }
 
