@@ -163,7 +163,7 @@ func newBench(t *testing.T) *bench {
 	b := &bench{payment: p, now: t0}
 	b.broadcast = func(int) (chain.Sent, error) { return chain.Accepted, nil }
 	b.mined = func(int) (*chain.Mined, error) { return &chain.Mined{Tx: tx1}, nil }
-	r := w.deps(&process{world: w}).Rails[1].(*Relayer)
+	r := w.deps(&process{world: w}).Rails[1].(released).Rail.(*Relayer)
 	r.Sendables, r.Leases, r.Account, r.Mempool, r.Rehearsal = b, b, b, b, b
 	r.Now = func() time.Time { return b.now }
 	r.Sleep = func(_ context.Context, d time.Duration) error { b.now = b.now.Add(d); return nil }
