@@ -29,5 +29,5 @@ type Finding struct {
 	Detail     string
 	FoundAt    time.Time
 	CheckedAt  time.Time // when it was last seen; the store says
-	AcceptedBy string // an operator who knows why; else empty
+	AcceptedBy string    // an operator who knows why; else empty
 }

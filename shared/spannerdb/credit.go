@@ -28,14 +28,19 @@ func (db *DB) Crediter(policy ledger.PayoutPolicy) (*Crediter, error) {
 // CreditResults judges a batch of results, in order, stores and credits those
 // that win their cycle, and opens a payout for each worker whose pending
 // credit reaches the policy's threshold: all of it in one commit, or none. It
-// takes two round trips whatever the batch holds. There is one judgement for
-// each result, in the same order, and the payouts that were opened.
+// takes three round trips whatever the batch holds, and one that locks nothing
+// if none of it changes anything. There is one judgement for each result, in the
+// same order, and the payouts that were opened.
 //
 // Calling it again with the same results, because an answer was lost, credits
 // nothing twice: they are judged api.AlreadySubmitted.
 func (c *Crediter) CreditResults(ctx context.Context, now time.Time, batch []ledger.SubmittedResult) ([]ledger.JudgedResult, []ledger.PayoutID, error) {
 	if len(batch) == 0 {
 		return nil, nil, nil
+	}
+	judged, idle, err := c.preview(ctx, now, batch)
+	if err != nil || idle {
+		return judged, nil, err
 	}
 	judged, opened, err := c.credit(ctx, now, batch)
 	if spanner.ErrCode(err) == codes.AlreadyExists {
@@ -44,6 +49,38 @@ func (c *Crediter) CreditResults(ctx context.Context, now time.Time, batch []led
 		judged, opened, err = c.credit(ctx, now, batch)
 	}
 	return judged, opened, err
+}
+
+// preview judges a batch without a transaction; idle says that nothing of it
+// would be written, and then these judgements stand. Anybody can sign results
+// of tasks that were never given to him, with a new key for each: so they take
+// no locks on the tasks that others are at work on.
+func (c *Crediter) preview(ctx context.Context, now time.Time, batch []ledger.SubmittedResult) (judged []ledger.JudgedResult, idle bool, err error) {
+	var found creditInputs
+	if err := queryOne(ctx, c.db.single(), creditStatement(batch), &found); err != nil {
+		return nil, false, fmt.Errorf("spannerdb: look at %d results: %w", len(batch), err)
+	}
+	desk, err := newCreditDesk(found, now)
+	if err != nil {
+		return nil, false, err
+	}
+	if judged, err = desk.judgeAll(batch); err != nil {
+		return nil, false, err
+	}
+	return judged, len(desk.mutations()) == 0, nil
+}
+
+// judgeAll judges a batch in order.
+func (d *creditDesk) judgeAll(batch []ledger.SubmittedResult) ([]ledger.JudgedResult, error) {
+	judged := make([]ledger.JudgedResult, 0, len(batch))
+	for _, r := range batch {
+		j, err := d.judge(r)
+		if err != nil {
+			return nil, fmt.Errorf("credit result %s of task %s: %w", r.ResultID, r.TaskID, err)
+		}
+		judged = append(judged, j)
+	}
+	return judged, nil
 }
 
 func (c *Crediter) credit(ctx context.Context, now time.Time, batch []ledger.SubmittedResult) (judged []ledger.JudgedResult, opened []ledger.PayoutID, err error) {
@@ -58,12 +95,8 @@ func (c *Crediter) credit(ctx context.Context, now time.Time, batch []ledger.Sub
 		if err != nil {
 			return err
 		}
-		for _, r := range batch {
-			j, err := desk.judge(r)
-			if err != nil {
-				return fmt.Errorf("credit result %s of task %s: %w", r.ResultID, r.TaskID, err)
-			}
-			judged = append(judged, j)
+		if judged, err = desk.judgeAll(batch); err != nil {
+			return err
 		}
 		payouts, err := desk.openPayouts(c.policy)
 		if err != nil {

@@ -190,9 +190,9 @@ func TestCreditOpensAPayoutAtTheThreshold(t *testing.T) {
 	}
 }
 
-// TestCreditTakesTwoRoundTrips: a batch of 50 results of 5 workers, on 50
-// tasks, of which some open payouts.
-func TestCreditTakesTwoRoundTrips(t *testing.T) {
+// TestCreditRoundTrips: a batch of 50 results of 5 workers, on 50 tasks, of
+// which some open payouts, takes three; the same again one, without locks.
+func TestCreditRoundTrips(t *testing.T) {
 	n := newNetwork(t)
 	n.addTasks(50, 100)
 	var rpcs spannertest.RPCs
@@ -202,19 +202,57 @@ func TestCreditTakesTwoRoundTrips(t *testing.T) {
 		n.assign(taskID(i), workerAddr(i%5))
 		batch[i] = result(taskID(i), workerAddr(i%5), n.now)
 	}
-	for _, want := range []string{"accepted 100", "rejected already_submitted"} {
+	for _, tt := range []struct {
+		want  string
+		trips int
+	}{{"accepted 100", 3}, {"rejected already_submitted", 1}} {
 		rpcs.Reset()
 		judged, _, err := c.CreditResults(t.Context(), n.now, batch)
 		n.must(err)
 		for i, o := range outcomes(judged) {
-			if o != want {
-				t.Errorf("result %d: %s, want %s", i, o, want)
+			if o != tt.want {
+				t.Errorf("result %d: %s, want %s", i, o, tt.want)
 			}
 		}
-		if rpcs.Trips() != 2 {
+		if rpcs.Trips() != tt.trips {
 			t.Errorf("%d round trips: %s", rpcs.Trips(), &rpcs)
 		}
-		t.Logf("50 results, all %s: %s", want, &rpcs)
+		t.Logf("50 results, all %s: %s", tt.want, &rpcs)
+	}
+	n.balanced()
+}
+
+// Results of tasks that are unknown, or another's, signed with 50 keys that
+// nobody has seen before, run no transaction: so they lock nothing that workers
+// are at work on. One good result among them is credited all the same.
+func TestForgedBatchesRunNoTransaction(t *testing.T) {
+	n := newNetwork(t)
+	n.addTasks(3, 100)
+	var rpcs spannertest.RPCs
+	c := crediter(t, spannertest.Open(t, n.database, rpcs.Options()...), policy)
+	n.assign(taskID(1), workerAddr(1))
+	batch := make([]ledger.SubmittedResult, 50)
+	want := make([]string, 50)
+	for i := range batch {
+		batch[i], want[i] = result(taskID(i%3), workerAddr(100+i), n.now), "rejected not_assigned"
+		if i%5 == 0 {
+			batch[i], want[i] = result("nowhere", workerAddr(100+i), n.now), "rejected unknown_task"
+		}
+	}
+	for range 2 {
+		rpcs.Reset()
+		judged, opened, err := c.CreditResults(t.Context(), n.now, batch)
+		n.must(err)
+		if got := outcomes(judged); !slices.Equal(got, want) || len(opened) != 0 {
+			t.Errorf("judged %v, opened %v", got, opened)
+		}
+		if text := rpcs.String(); rpcs.Trips() != 1 || strings.Contains(text, "Commit") || strings.Contains(text, "BeginTransaction") {
+			t.Errorf("%d round trips: %s", rpcs.Trips(), text)
+		}
+	}
+	batch[7], want[7] = result(taskID(1), workerAddr(1), n.now), "accepted 100"
+	if got := n.credit(batch...); !slices.Equal(got, want) {
+		t.Errorf("with a good one: %v", got)
 	}
 	n.balanced()
 }
