@@ -62,7 +62,7 @@ func main() {
 // beyond their target.
 func run(ctx context.Context, parseMB int64, out, notes io.Writer) (missed int, err error) {
 	var figures []figure
-	for _, part := range []func(context.Context, io.Writer) ([]figure, error){verification, parseSpeedup(parseMB), roundTrips, gas} {
+	for _, part := range []func(context.Context, io.Writer) ([]figure, error){verification, parseSpeedup(parseMB), roundTrips, firstAnswer, gas} {
 		f, err := part(ctx, notes)
 		if err != nil {
 			return 0, err
