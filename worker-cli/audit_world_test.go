@@ -182,7 +182,7 @@ func auditCommands() map[string]func(ts *testscript.TestScript, neg bool, args [
 	}
 	at := func(ts *testscript.TestScript) *auditWorld { return ts.Value("world").(*auditWorld) }
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
-		"exitcode": exitCode,
+		"exitcode": wantExitCode,
 		"mode":     checkMode,
 		"mark": func(ts *testscript.TestScript, _ bool, _ []string) {
 			ts.Setenv("MARK", strconv.FormatUint(head(at(ts))+1, 10))

@@ -3,28 +3,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
 
 	"github.com/alecthomas/kong"
-
-	"github.com/BlockRunAI/worker-network/worker-cli/internal/view"
-	"github.com/BlockRunAI/worker-network/worker-cli/internal/wallet"
-)
-
-// The exit codes. They are documented in the help text and never change their meaning.
-const (
-	exitFailed    = 1
-	exitUsage     = 2
-	exitNoWallet  = 3
-	exitBadWallet = 4
-	// Of audit alone.
-	exitDisagree   = 5
-	exitUnfinished = 6
-	// As a shell has it for what Ctrl-C ended.
-	exitAtOnce = 130
 )
 
 const description = `Checks public web addresses for the BlockRun network, signs what it saw and
@@ -32,12 +15,17 @@ is paid in USDC for each check. It costs nothing, and can be stopped at any time
 
 Examples:
   worker-cli wallet new      make a wallet, if ClawRouter has not made one
-  worker-cli run             check until Ctrl-C
+  worker-cli doctor          see whether anything keeps a worker from working
+  worker-cli run             check until q or Ctrl-C, and show it
   worker-cli run --once      check once, and say what it earned
   worker-cli run --json      one JSON object a line, for programs
+  worker-cli service install keep it running from now on, also after a reboot
   worker-cli status          what is earned and paid, what waits, and why
   worker-cli earnings        day by day, with the transactions of each payout
   worker-cli audit --help    verify all payouts of everybody, from public data alone
+
+  In the background, with metrics for Prometheus:
+  worker-cli run --plain --region US-West --metrics 9464 >>worker.log 2>&1 &
 
   A network on this machine:
   worker-cli run --api http://127.0.0.1:8080/api --interval 2s --allow-private
@@ -49,21 +37,22 @@ Environment:
   CLAWROUTER_WORKER=1        without arguments: run
 
 Exit codes:
-  0 well done  1 something failed  2 wrong usage  3 no wallet  4 wallet cannot be used
-  5 the audit found disagreements  6 the audit is not finished: run it again
-  130 stopped at once, without submitting what there was`
+`
 
 // cli is the whole command line; each command has its own file.
 type cli struct {
 	JSON bool `help:"Print JSON, one object a line."`
 
-	Run      runCmd      `cmd:"" help:"Check what is due, sign it and be paid, until Ctrl-C."`
-	Status   statusCmd   `cmd:"" help:"Show your tier, what is earned, pending and paid, and why what waits does."`
-	Earnings earningsCmd `cmd:"" help:"Show what was earned day by day, and each payout with its transactions."`
-	Audit    auditCmd    `cmd:"" help:"Verify payouts from the chain, and from the result log, without trusting the network."`
-	Wallet   walletCmd   `cmd:"" help:"The key that signs and is paid."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
-	Help     helpCmd     `cmd:"" help:"Explain a command."`
+	Run      runCmd        `cmd:"" help:"Check what is due, sign it and be paid, until Ctrl-C."`
+	Status   statusCmd     `cmd:"" help:"Show your tier, what is earned, pending and paid, and why what waits does."`
+	Earnings earningsCmd   `cmd:"" help:"Show what was earned day by day, and each payout with its transactions."`
+	Doctor   doctorCmd     `cmd:"" help:"See whether anything keeps a worker from working, and what to do about it."`
+	Service  serviceCmd    `cmd:"" help:"Have the machine run the worker by itself, also after a reboot."`
+	Audit    auditCmd      `cmd:"" help:"Verify payouts from the chain, and from the result log, without trusting the network."`
+	Wallet   walletCmd     `cmd:"" help:"The key that signs and is paid."`
+	Complete completionCmd `cmd:"" name:"completion" help:"Print a script that completes commands and flags, for bash, zsh or fish."`
+	Version  versionCmd    `cmd:"" help:"Print the version."`
+	Help     helpCmd       `cmd:"" help:"Explain a command."`
 }
 
 type walletCmd struct {
@@ -92,7 +81,7 @@ func run(args []string, c console) int {
 		}
 	}
 	var line cli
-	parser, err := kong.New(&line, kong.Name("worker-cli"), kong.Description(description), kong.Writers(c.out, c.err),
+	parser, err := kong.New(&line, kong.Name("worker-cli"), kong.Description(description+exitTable()), kong.Writers(c.out, c.err),
 		kong.ConfigureHelp(kong.HelpOptions{NoAppDescFormat: true, Compact: true, FlagsLast: true}))
 	if err != nil {
 		return report(err, c)
@@ -105,29 +94,11 @@ func run(args []string, c console) int {
 	return report(command.Run(c), c)
 }
 
-// usageError is the user's mistake on the command line.
-type usageError struct{ error }
-
 // report says what went wrong, if anything, and returns the exit code.
 func report(err error, c console) int {
 	if err == nil {
 		return 0
 	}
 	fmt.Fprintf(c.err, "worker-cli: %s\n", plain(err.Error()))
-	_, usage := errors.AsType[usageError](err)
-	switch {
-	case usage:
-		return exitUsage
-	case errors.Is(err, wallet.ErrNone):
-		return exitNoWallet
-	case errors.Is(err, wallet.ErrBad):
-		return exitBadWallet
-	case errors.Is(err, errDisagree):
-		return exitDisagree
-	case errors.Is(err, errUnfinished):
-		return exitUnfinished
-	case errors.Is(err, view.ErrAtOnce):
-		return exitAtOnce
-	}
-	return exitFailed
+	return exitCode(err)
 }

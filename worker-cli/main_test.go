@@ -53,7 +53,7 @@ func TestScripts(t *testing.T) {
 			"paid":     awaitPaid,
 			"deaf":     awaitDeaf,
 			"mode":     checkMode,
-			"exitcode": exitCode,
+			"exitcode": wantExitCode,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" {
@@ -101,6 +101,16 @@ func (n *network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case "garbage":
 		fmt.Fprint(w, "<html>hello")
+		return
+	case "login":
+		http.Redirect(w, r, "http://login.example/", http.StatusFound)
+		return
+	case "ahead", "behind": // its clock
+		off := map[string]time.Duration{"ahead": time.Minute, "behind": -time.Minute}[n.mood]
+		w.Header().Set("Date", time.Now().Add(off).UTC().Format(http.TimeFormat))
+	case "demanding":
+		w.WriteHeader(http.StatusUpgradeRequired)
+		_ = json.NewEncoder(w).Encode(api.ErrorBody{Error: "too old", MinimumVersion: "v9.1.0"})
 		return
 	}
 	if r.URL.Path == "/api"+api.StatusPath {
@@ -221,8 +231,8 @@ func checkMode(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// exitCode runs a command that must end with a code: exitcode 3 worker-cli run.
-func exitCode(ts *testscript.TestScript, _ bool, args []string) {
+// wantExitCode runs a command that must end with a code: exitcode 3 worker-cli run.
+func wantExitCode(ts *testscript.TestScript, _ bool, args []string) {
 	err := ts.Exec(args[1], args[2:]...)
 	e, ok := errors.AsType[*exec.ExitError](err)
 	if !ok || strconv.Itoa(e.ExitCode()) != args[0] {

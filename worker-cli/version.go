@@ -18,7 +18,12 @@ func (versionCmd) Run(c console) error {
 	return err
 }
 
-// build is what the Go tool wrote into the binary.
+// Set by the linker (-X main.version=... -X main.commit=...) for a release,
+// which is built outside of version control so that everybody can build the
+// same bytes.
+var version, commit string
+
+// build is what the Go tool wrote into the binary, or the release.
 type build struct {
 	Version  string `json:"version"`
 	Commit   string `json:"commit"`
@@ -30,7 +35,7 @@ func readBuild() build {
 	b := build{Version: "(devel)", Commit: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return b
+		info = &debug.BuildInfo{}
 	}
 	if info.Main.Version != "" {
 		b.Version = info.Main.Version
@@ -39,6 +44,12 @@ func readBuild() build {
 		if s.Key == "vcs.revision" {
 			b.Commit = s.Value
 		}
+	}
+	if version != "" {
+		b.Version = version
+	}
+	if commit != "" {
+		b.Commit = commit
 	}
 	return b
 }
