@@ -2,6 +2,7 @@
 //
 //	go run ./functions/local         until Ctrl-C
 //	go run ./functions/local demo    once, to verified payouts
+//	go run ./functions/local loadtest --workers 100 --duration 1m
 package main
 
 import (
@@ -19,8 +20,9 @@ import (
 
 // cli is the command line.
 type cli struct {
-	Run  runCommand  `cmd:"" default:"withargs" help:"Run the network until Ctrl-C (the default)."`
-	Demo demoCommand `cmd:"" help:"Run it with three workers and a small target, until each has been paid and that has been verified on chain."`
+	Run  runCommand      `cmd:"" default:"withargs" help:"Run the network until Ctrl-C (the default)."`
+	Demo demoCommand     `cmd:"" help:"Run it with three workers and a small target, until each has been paid and that has been verified on chain."`
+	Load loadtestCommand `cmd:"" name:"loadtest" help:"Put load on it: many simulated workers over HTTP, and the books compared with what they were told."`
 
 	Verbose bool `short:"v" help:"Show the functions' logs; without it, warnings and errors only."`
 }
@@ -28,6 +30,7 @@ type cli struct {
 // terminal is where a command speaks to its user.
 type terminal struct {
 	out   io.Writer
+	notes io.Writer // what is not the command's output
 	log   *slog.Logger
 	level slog.Level
 }
@@ -65,7 +68,7 @@ func run(args []string, stdout *os.File, stderr io.Writer) int {
 		return 1
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	err = command.Run(terminal{stdout, log, level})
+	err = command.Run(terminal{stdout, stderr, log, level})
 	switch {
 	case errors.Is(err, errInterrupted):
 		return 130
