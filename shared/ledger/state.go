@@ -39,6 +39,16 @@ const (
 // Final reports whether ProcessPayout has nothing more to do.
 func (s PayoutState) Final() bool { return s == Confirmed || s == Failed }
 
+// Unpaid are all states but confirmed.
+func Unpaid() []PayoutState { return []PayoutState{Pending, Authorised, Unknown, Settled, Failed} }
+
+// PayoutFilter says which unpaid payouts an operator looks for.
+type PayoutFilter struct {
+	States       []PayoutState // none: all that Unpaid lists
+	OpenedBefore time.Time
+	Limit        int
+}
+
 var moves = map[PayoutState][]PayoutState{
 	Pending:    {Authorised, Settled, Failed},
 	Authorised: {Unknown, Settled, Failed},
