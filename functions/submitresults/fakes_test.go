@@ -55,7 +55,7 @@ func newNetwork(t *testing.T) *network {
 		task := &schedule.Task{ID: fmt.Sprint("t", i), Active: true, Interval: time.Minute, Timeout: 10 * time.Second, RewardMicros: 100}
 		n.tasks[task.ID] = task
 		for w := range 2 {
-			a, err := task.Claim(addressOf(key(w)), "", now.Add(-10*time.Second), nil)
+			a, err := task.Claim(&schedule.Worker{Address: addressOf(key(w)), Standing: &schedule.Standing{}}, now.Add(-10*time.Second), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

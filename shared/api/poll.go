@@ -32,9 +32,10 @@ const (
 	ProofClock     Code = "proof_clock"     // 401: older than MaxAge, or more than MaxAhead in the future
 	ProofSignature Code = "proof_signature" // 401
 	ProofReplayed  Code = "proof_replayed"  // 401: no newer than the worker's last proven poll
+	ProofMissing   Code = "proof_missing"   // 401: an earlier poll of this address was proven
 )
 
-var proofCodes = []Code{ProofMalformed, ProofClock, ProofSignature, ProofReplayed}
+var proofCodes = []Code{ProofMalformed, ProofClock, ProofSignature, ProofReplayed, ProofMissing}
 
 // What a ProofError is, for the table of statuses.
 var (
@@ -71,6 +72,12 @@ func badProof(format string, args ...any) error {
 func ReplayedProof(last time.Time) error {
 	return &ProofError{ProofReplayed, fmt.Sprintf("a poll of %s has been proven already; sign a new time and nonce for each poll, and let one program at a time poll for a wallet",
 		last.UTC().Format("2006-01-02T15:04:05.000Z"))}
+}
+
+// MissingProof is the error of a poll without a proof for an address that has
+// proven one before: it may be anybody's.
+func MissingProof() error {
+	return &ProofError{ProofMissing, "earlier polls of this address were proven, so it may be somebody else who asks; use a worker that signs its polls"}
 }
 
 // PollProof proves that whoever polls holds the key of the address that it

@@ -43,7 +43,7 @@ func TestJudge(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			task := dueTask()
 			held := &Assignment{TaskID: "t", Worker: worker(1), Cycle: 7, AssignedAt: t0, ExpiresAt: t0.Add(hold)}
-			task.Holders = []Slot{{worker(1), held.ExpiresAt}, slot(2, held.ExpiresAt)}
+			task.Holders = []Slot{slot(1, held.ExpiresAt), slot(2, held.ExpiresAt)}
 			if tt.change != nil {
 				tt.change(&task, held)
 			}
@@ -75,7 +75,7 @@ func TestJudge(t *testing.T) {
 			if !task.Active {
 				offer = time.Time{}
 			}
-			if task.Cycle != 8 || len(task.Holders) != 0 || !task.LastAcceptedAt.Equal(now) || !task.OfferAt.Equal(offer) {
+			if task.Cycle != 8 || len(task.Holders) != 0 || !task.LastAcceptedAt.Equal(now) || !task.OfferAt.Equal(offer) || !task.DueAt.Equal(now.Add(task.Interval)) {
 				t.Errorf("the winner left %+v", task)
 			}
 		})

@@ -3,18 +3,22 @@ package schedule
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/BlockRunAI/worker-network/shared/reputation"
 )
 
 // Order sorts what a worker of this tier could be given into the order in
 // which it is given: the class that its tier stands for first, then the lower
-// ones, downwards; then those above it, upwards. So a tier has precedence, but
-// nothing is ever kept from anybody. Equal classes stay as they were.
-func Order(tier reputation.Tier, tasks []*Task) {
+// ones, downwards; then those above it, upwards. So a tier has precedence.
+// Within a class, what fewer workers hold goes first. Equals stay as they were.
+func Order(tier reputation.Tier, tasks []*Task, now time.Time) {
 	own := tier.Rank()
 	slices.SortStableFunc(tasks, func(a, b *Task) int {
-		return cmp.Compare(preference(own, a.Class), preference(own, b.Class))
+		return cmp.Or(
+			cmp.Compare(preference(own, a.Class), preference(own, b.Class)),
+			cmp.Compare(len(a.live(now)), len(b.live(now))),
+		)
 	})
 }
 

@@ -42,16 +42,18 @@ func (db *DB) ClaimTasks(ctx context.Context, worker common.Address, region stri
 	var claimed []schedule.Task
 	_, err := db.readWrite(ctx, "claim-tasks", func(ctx context.Context, tx *spanner.ReadWriteTransaction) error {
 		claimed = nil
-		offered, err := readOffered(ctx, tx, worker, ids)
+		offered, err := readOffered(ctx, tx, worker, now, ids)
 		if err != nil {
 			return err
 		}
 		var ms []*spanner.Mutation
+		// Standings are not stored: all workers count as reliable ones.
+		w := schedule.Worker{Address: worker, Tier: offered.tier, Region: region, Proven: true, Standing: &schedule.Standing{Outcomes: 16, Recent: 1<<16 - 1}}
 		for _, t := range offered.tasks {
 			if len(claimed) == limit {
 				break
 			}
-			a, err := t.Claim(worker, region, now, offered.prior[t.ID])
+			a, err := t.Claim(&w, now, offered.prior[t.ID])
 			if err != nil {
 				continue // one of schedule's reasons, none of which is an error here
 			}
@@ -69,11 +71,11 @@ func (db *DB) ClaimTasks(ctx context.Context, worker common.Address, region stri
 type offered struct {
 	tasks []*schedule.Task // in the order in which this worker gets them
 	prior map[string]*schedule.Assignment
+	tier  reputation.Tier
 }
 
-func readOffered(ctx context.Context, tx *spanner.ReadWriteTransaction, worker common.Address, ids []string) (offered, error) {
-	out := offered{prior: map[string]*schedule.Assignment{}}
-	tier := reputation.Bronze
+func readOffered(ctx context.Context, tx *spanner.ReadWriteTransaction, worker common.Address, now time.Time, ids []string) (offered, error) {
+	out := offered{prior: map[string]*schedule.Assignment{}, tier: reputation.Bronze}
 	query := spanner.Statement{SQL: claimQuery, Params: map[string]any{
 		"worker": addressText(worker), "workers": []string{addressText(worker)}, "ids": ids,
 	}}
@@ -93,7 +95,7 @@ func readOffered(ctx context.Context, tx *spanner.ReadWriteTransaction, worker c
 				AssignedAt: p.AssignedAt.UTC(), ExpiresAt: p.ExpiresAt.UTC(), ResultAt: timeOf(p.ResultAt),
 			}
 		}
-		tier = lifetimesOf(r.Spend)[addressText(worker)].Tier()
+		out.tier = lifetimesOf(r.Spend)[addressText(worker)].Tier()
 		return nil
 	})
 	if err != nil {
@@ -103,6 +105,6 @@ func readOffered(ctx context.Context, tx *spanner.ReadWriteTransaction, worker c
 	slices.SortFunc(out.tasks, func(a, b *schedule.Task) int {
 		return cmp.Compare(slices.Index(ids, a.ID), slices.Index(ids, b.ID))
 	})
-	schedule.Order(tier, out.tasks)
+	schedule.Order(out.tier, out.tasks, now)
 	return out, nil
 }

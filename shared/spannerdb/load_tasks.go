@@ -92,8 +92,7 @@ func (db *DB) loadTask(known *knownTask, want schedule.Task, now time.Time) *spa
 	row["UpdatedAt"] = now.UTC()
 	if known == nil {
 		fresh := want
-		fresh.Holders, fresh.LastAcceptedAt = nil, time.Time{}
-		fresh.Reoffer(now)
+		fresh.Open(now)
 		row["OfferAt"], row["Cycle"], row["CreatedAt"] = nullTime(fresh.OfferAt), int64(1), now.UTC()
 		return spanner.InsertMap("Tasks", row)
 	}
@@ -104,8 +103,7 @@ func (db *DB) loadTask(known *knownTask, want schedule.Task, now time.Time) *spa
 	}
 	if known.Active != want.Active || known.Interval != want.Interval {
 		t := known.Task
-		t.Active, t.Interval = want.Active, want.Interval
-		t.Reoffer(now)
+		t.Redefine(&want, now)
 		row["OfferAt"] = nullTime(t.OfferAt)
 	}
 	return spanner.UpdateMap("Tasks", row)

@@ -43,8 +43,11 @@ func (r *taskRow) task() (schedule.Task, error) {
 	t := schedule.Task{
 		ID: r.TaskId, URL: r.Url, ExpectedStatus: int(r.ExpectedStatus),
 		Timeout: millis(r.TimeoutMs), RewardMicros: ledger.Micros(r.RewardMicros), Region: r.Region, Interval: millis(r.IntervalMs),
-		BuyerTier: r.BuyerTier, Class: schedule.Class(r.Class), Active: r.Active,
-		Cycle: r.Cycle, LastAcceptedAt: timeOf(r.LastAcceptedAt), OfferAt: timeOf(r.OfferAt),
+		BuyerTier: schedule.BuyerTier(r.BuyerTier), Class: schedule.Class(r.Class), Active: r.Active,
+		Cycle: r.Cycle, LastAcceptedAt: timeOf(r.LastAcceptedAt), Offer: schedule.Offer{OfferAt: timeOf(r.OfferAt)},
+	}
+	if !t.LastAcceptedAt.IsZero() {
+		t.DueAt = t.LastAcceptedAt.Add(t.Interval)
 	}
 	if len(r.HolderWorkers) != len(r.HolderExpires) {
 		return t, fmt.Errorf("spannerdb: task %s has %d holders and %d times at which they end", r.TaskId, len(r.HolderWorkers), len(r.HolderExpires))
@@ -64,7 +67,7 @@ func definition(t *schedule.Task, shard int64) map[string]any {
 	return map[string]any{
 		"TaskId": t.ID, "Url": t.URL, "ExpectedStatus": int64(t.ExpectedStatus), "TimeoutMs": t.Timeout.Milliseconds(),
 		"RewardMicros": int64(t.RewardMicros), "Region": t.Region, "IntervalMs": t.Interval.Milliseconds(),
-		"BuyerTier": t.BuyerTier, "Class": string(t.Class), "Active": t.Active, "Shard": shard,
+		"BuyerTier": string(t.BuyerTier), "Class": string(t.Class), "Active": t.Active, "Shard": shard,
 	}
 }
 

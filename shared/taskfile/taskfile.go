@@ -101,7 +101,7 @@ func parse(text []byte, permit func(*url.URL) error) ([]schedule.Task, error) {
 
 var (
 	idForm     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]*$`)
-	buyerTiers = []string{"best_effort", "standard", "premium"}
+	buyerTiers = []schedule.BuyerTier{schedule.BestEffort, schedule.StandardBuyer, schedule.PremiumBuyer}
 	classes    = []schedule.Class{schedule.Standard, schedule.Priority, schedule.HighValue, schedule.Enterprise}
 )
 
@@ -119,7 +119,7 @@ func (e entry) task() (schedule.Task, error) {
 		RewardMicros:   ledger.Micros(deref(e.RewardMicros, 100)),
 		Region:         e.Region,
 		Interval:       interval,
-		BuyerTier:      cmp.Or(e.BuyerTier, "best_effort"),
+		BuyerTier:      schedule.BuyerTier(cmp.Or(e.BuyerTier, string(schedule.BestEffort))),
 		Class:          schedule.Class(cmp.Or(e.Class, string(schedule.Standard))),
 		Active:         !e.Paused,
 	}
