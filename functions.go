@@ -8,6 +8,7 @@ import (
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
 	"github.com/BlockRunAI/worker-network/functions/gettasks"
+	"github.com/BlockRunAI/worker-network/functions/linkwallet"
 	"github.com/BlockRunAI/worker-network/functions/processpayout"
 	"github.com/BlockRunAI/worker-network/functions/reconcile"
 	"github.com/BlockRunAI/worker-network/functions/refreshreputation"
@@ -24,4 +25,5 @@ func init() {
 	functions.HTTP("Sweep", sweep.Handler())
 	functions.HTTP("Reconcile", reconcile.Handler())
 	functions.HTTP("WorkerStatus", workerstatus.Handler())
+	functions.HTTP("LinkWallet", linkwallet.Handler())
 }

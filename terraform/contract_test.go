@@ -22,6 +22,7 @@ var configured = map[string]func() interface{ Validate() error }{
 	"GetTasks":          func() interface{ Validate() error } { return new(config.GetTasks) },
 	"SubmitResults":     func() interface{ Validate() error } { return new(config.SubmitResults) },
 	"WorkerStatus":      func() interface{ Validate() error } { return new(config.WorkerStatus) },
+	"LinkWallet":        func() interface{ Validate() error } { return new(config.LinkWallet) },
 	"ProcessPayout":     func() interface{ Validate() error } { return new(config.ProcessPayout) },
 	"Reconcile":         func() interface{ Validate() error } { return new(config.Reconcile) },
 	"Sweep":             func() interface{ Validate() error } { return new(config.Sweep) },
@@ -147,7 +148,7 @@ func TestRegisteredFunctionsAreDeployed(t *testing.T) {
 // The load balancer has the paths that workers ask for.
 func TestRoutes(t *testing.T) {
 	want := map[string]string{
-		"/api" + api.TasksPath: "GetTasks", "/api" + api.ResultsPath: "SubmitResults", "/api" + api.StatusPath: "WorkerStatus",
+		"/api" + api.TasksPath: "GetTasks", "/api" + api.ResultsPath: "SubmitResults", "/api" + api.StatusPath: "WorkerStatus", "/api" + api.LinkPath: "LinkWallet",
 	}
 	for name, c := range contracts(t) {
 		if !maps.Equal(c.Routes, want) {

@@ -6,6 +6,7 @@ locals {
     "${var.api_base_path}/v1/worker/tasks"   = "gettasks"
     "${var.api_base_path}/v1/worker/results" = "submitresults"
     "${var.api_base_path}/v1/worker/status"  = "workerstatus"
+    "${var.api_base_path}/v1/worker/link"    = "linkwallet"
   }
   balanced = var.domain == "" ? {} : { for name in values(local.routes) : name => local.functions[name].name }
   balancer = var.domain == "" ? 0 : 1

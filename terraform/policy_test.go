@@ -31,6 +31,7 @@ var granted = map[string]struct{ role, member string }{
 	"google_spanner_database_iam_member.gettasks":                        {`"roles/spanner.databaseUser"`, `module.gettasks.member`},
 	"google_spanner_database_iam_member.submitresults":                   {`"roles/spanner.databaseUser"`, `module.submitresults.member`},
 	"google_spanner_database_iam_member.workerstatus":                    {`"roles/spanner.databaseReader"`, `module.workerstatus.member`},
+	"google_spanner_database_iam_member.linkwallet":                      {`"roles/spanner.databaseUser"`, `module.linkwallet.member`},
 	"google_spanner_database_iam_member.refreshreputation":               {`"roles/spanner.databaseUser"`, `module.refreshreputation.member`},
 	"google_spanner_database_iam_member.sweep":                           {`"roles/spanner.databaseUser"`, `module.sweep.member`},
 	"google_spanner_database_iam_member.processpayout":                   {`"roles/spanner.databaseUser"`, `module.processpayout[0].member`},

@@ -14,9 +14,10 @@ module "refreshreputation" {
   memory          = "1Gi" # all wallets at once
 
   environment = merge(local.common_environment,
-    { SPEND_LOG_BUCKET = local.spend_log_bucket },
+    { SPEND_LOG_BUCKET = local.spend_log_bucket, REFRESH_BUDGET = "${var.refresh_budget_seconds}s" },
     length(var.spend_log_wallet_fields) > 0 ? { SPEND_LOG_WALLET_FIELDS = join(",", var.spend_log_wallet_fields) } : {},
     length(var.spend_log_cost_fields) > 0 ? { SPEND_LOG_COST_FIELDS = join(",", var.spend_log_cost_fields) } : {},
+    length(var.spend_log_failed_when) > 0 ? { SPEND_LOG_FAILED_WHEN = join(",", var.spend_log_failed_when) } : {},
   )
 
   depends_on = [terraform_data.build_ready]

@@ -100,6 +100,28 @@ variable "spend_log_cost_fields" {
   }
 }
 
+variable "spend_log_failed_when" {
+  description = "Conditions, such as \"success=false\" or \"statusCode=5*\": a line of the spend log that meets one is a failed call, and does not count."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for f in var.spend_log_failed_when : can(regex("^[^,=\\s]+=[^,\\s]([^,]*[^,\\s])?$", f))])
+    error_message = "spend_log_failed_when has conditions of the form field=value, without commas; for example success=false."
+  }
+}
+
+variable "refresh_budget_seconds" {
+  description = "How long one run of RefreshReputation takes before it leaves the rest to the next. Its timeout is 1800 seconds."
+  type        = number
+  default     = 1500
+
+  validation {
+    condition     = var.refresh_budget_seconds >= 60 && var.refresh_budget_seconds <= 1680 && floor(var.refresh_budget_seconds) == var.refresh_budget_seconds
+    error_message = "refresh_budget_seconds is 60 to 1680: some minutes less than the function's timeout of 1800."
+  }
+}
+
 variable "result_log_retention_days" {
   description = "For how long no file of the result log can be deleted or replaced, by anybody."
   type        = number

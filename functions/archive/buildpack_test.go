@@ -182,7 +182,7 @@ func offline(t *testing.T, dir string, args ...string) string {
 // told is a variable that only this function's configuration asks for; of the
 // others it is SPANNER_DATABASE.
 var told = map[string]string{
-	"SubmitResults": "PAYOUT_TOPIC", "WorkerStatus": "CHAIN_ID", "ProcessPayout": "TREASURY_KEY",
+	"SubmitResults": "PAYOUT_TOPIC", "WorkerStatus": "CHAIN_ID", "LinkWallet": "CHAIN_ID", "ProcessPayout": "TREASURY_KEY",
 	"Sweep": "RESULT_LOG_BUCKET", "RefreshReputation": "SPEND_LOG_BUCKET", "Reconcile": "LOG_SENDER_ADDRESSES",
 }
 

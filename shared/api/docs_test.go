@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // docs/protocol.md says what the code does: its worked example is the first of
@@ -32,6 +33,10 @@ func TestProtocolPage(t *testing.T) {
 	for code := range codeTexts {
 		want = append(want, "`"+string(code)+"`")
 	}
+	want = append(want, LinkPath, fmt.Sprintf("most %d KB", MaxLinkBytes>>10))
+	for _, code := range linkCodes {
+		want = append(want, "`"+string(code)+"`")
+	}
 	for _, code := range proofCodes {
 		want = append(want, "`"+string(code)+"`")
 	}
@@ -48,5 +53,25 @@ func TestProtocolPage(t *testing.T) {
 	}
 	if v := Verify(result); v.Code != "" || !strings.Contains(string(text), ResultID(result)) {
 		t.Errorf("the example is %q, and its id %s is not on the page", v.Code, ResultID(result))
+	}
+}
+
+// The link on the page is signed as it says, over the text on the page.
+func TestProtocolPageLink(t *testing.T) {
+	page, err := os.ReadFile("../../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body, _ := strings.Cut(string(page), `{"workerAddress"`)
+	body, _, _ = strings.Cut(`{"workerAddress"`+body, "```")
+	l, err := DecodeLink(strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := VerifyLink(l, l.ChainID, time.UnixMilli(l.Timestamp)); err != nil {
+		t.Error(err)
+	}
+	if message, err := LinkMessage(l); err != nil || !strings.Contains(string(page), "```\n"+string(message)+"\n```") {
+		t.Errorf("the page does not have the text that is signed: %s, %v", message, err)
 	}
 }

@@ -20,9 +20,52 @@ const LinkPath = "/v1/worker/link"
 // MaxLinkBytes is how long a link's body may be; a larger one gets 413.
 const MaxLinkBytes = 4 << 10
 
-// ErrLink means that a link is malformed, not signed by both wallets, for
-// another chain, or not of this moment: 400.
-var ErrLink = errors.New("wallets not linked")
+var (
+	// ErrLink means that a link is malformed, not signed by both wallets, for
+	// another chain, or not of this moment: 400.
+	ErrLink = errors.New("wallets not linked")
+	// ErrLinkConflict means that a link is good, but that other links forbid it:
+	// 409.
+	ErrLinkConflict = errors.New("wallets not linked because of other links")
+)
+
+// The reasons for which a link is refused, as ErrorBody.Code.
+const (
+	LinkMalformed  Code = "link_malformed"
+	LinkChain      Code = "link_chain"      // signed for another chain
+	LinkClock      Code = "link_clock"      // older than MaxAge, or more than MaxAhead in the future
+	LinkSignature  Code = "link_signature"  // of either wallet
+	LinkElsewhere  Code = "link_elsewhere"  // 409: the Solana wallet is another worker's, and this is no relink
+	LinkSuperseded Code = "link_superseded" // 409: a newer link is there already
+	LinkTooMany    Code = "link_too_many"   // 409: the worker has as many Solana wallets as it may
+)
+
+var linkCodes = []Code{LinkMalformed, LinkChain, LinkClock, LinkSignature, LinkElsewhere, LinkSuperseded, LinkTooMany}
+
+// LinkError is a refused link: an ErrLinkConflict if its Code says 409, and
+// else an ErrLink.
+type LinkError struct {
+	Code Code
+	Text string // for the user
+}
+
+func (e *LinkError) Error() string { return e.Unwrap().Error() + ": " + e.Text }
+
+// Unwrap is the sentinel that says the status.
+func (e *LinkError) Unwrap() error {
+	switch e.Code {
+	case LinkElsewhere, LinkSuperseded, LinkTooMany:
+		return ErrLinkConflict
+	}
+	return ErrLink
+}
+
+// ErrorCode is e.Code.
+func (e *LinkError) ErrorCode() Code { return e.Code }
+
+func badLink(code Code, format string, args ...any) error {
+	return &LinkError{code, fmt.Sprintf(format, args...)}
+}
 
 // Link ties a Solana wallet to a worker's EVM wallet: what was paid for LLM
 // calls under either counts for the worker. Both wallets sign LinkMessage.
@@ -91,14 +134,14 @@ Relink: %t`, worker.Hex(), l.SolanaAddress, l.ChainID, l.Timestamp, time.UnixMil
 func linkWallets(l Link) (common.Address, ed25519.PublicKey, error) {
 	worker, err := ParseAddress(l.WorkerAddress)
 	if err != nil {
-		return worker, nil, fmt.Errorf("%w: workerAddress is %w", ErrLink, err)
+		return worker, nil, badLink(LinkMalformed, "workerAddress is %v", err)
 	}
 	solana, err := ParseSolanaAddress(l.SolanaAddress)
 	if err != nil {
-		return worker, nil, fmt.Errorf("%w: solanaAddress is %w", ErrLink, err)
+		return worker, nil, badLink(LinkMalformed, "solanaAddress is %v", err)
 	}
 	if l.Timestamp < 1 || l.Timestamp > MaxTimestamp {
-		return worker, nil, fmt.Errorf("%w: timestamp must be in milliseconds since 1970", ErrLink)
+		return worker, nil, badLink(LinkMalformed, "timestamp must be in milliseconds since 1970")
 	}
 	return worker, solana, nil
 }
@@ -111,13 +154,13 @@ func SignLink(l *Link, worker *ecdsa.PrivateKey, solana ed25519.PrivateKey) erro
 		return err
 	}
 	if own := crypto.PubkeyToAddress(worker.PublicKey); own != common.HexToAddress(l.WorkerAddress) {
-		return fmt.Errorf("%w: workerAddress is %s, but the key's address is %s", ErrLink, l.WorkerAddress, own)
+		return badLink(LinkSignature, "workerAddress is %s, but the key's address is %s", l.WorkerAddress, own)
 	}
 	if own := SolanaAddress(solana.Public().(ed25519.PublicKey)); own != l.SolanaAddress {
-		return fmt.Errorf("%w: solanaAddress is %s, but the key's address is %s", ErrLink, l.SolanaAddress, own)
+		return badLink(LinkSignature, "solanaAddress is %s, but the key's address is %s", l.SolanaAddress, own)
 	}
 	if l.Signature, err = PersonalSign(message, worker); err != nil {
-		return fmt.Errorf("%w: %w", ErrLink, err)
+		return fmt.Errorf("api: sign a link: %w", err)
 	}
 	l.SolanaSignature = base58.Encode(ed25519.Sign(solana, message))
 	return nil
@@ -129,8 +172,8 @@ func SignLink(l *Link, worker *ecdsa.PrivateKey, solana ed25519.PrivateKey) erro
 // linked is for reputation.Link to judge. Error: ErrLink, which says what is
 // wrong.
 func VerifyLink(l Link, chainID int64, now time.Time) (common.Address, error) {
-	refuse := func(format string, args ...any) (common.Address, error) {
-		return common.Address{}, fmt.Errorf("%w: "+format, append([]any{ErrLink}, args...)...)
+	refuse := func(code Code, format string, args ...any) (common.Address, error) {
+		return common.Address{}, badLink(code, format, args...)
 	}
 	worker, solana, err := linkWallets(l)
 	if err != nil {
@@ -139,11 +182,11 @@ func VerifyLink(l Link, chainID int64, now time.Time) (common.Address, error) {
 	at := time.UnixMilli(l.Timestamp)
 	switch {
 	case l.ChainID != chainID:
-		return refuse("chainId is %d, but this network pays on chain %d; sign for that one", l.ChainID, chainID)
+		return refuse(LinkChain, "chainId is %d, but this network pays on chain %d; sign for that one", l.ChainID, chainID)
 	case now.Sub(at) > MaxAge:
-		return refuse("timestamp is %s; sign again, and check the clock", Stale.Text())
+		return refuse(LinkClock, "timestamp is %s; sign again, and check the clock", Stale.Text())
 	case at.Sub(now) > MaxAhead:
-		return refuse("timestamp is %s", Future.Text())
+		return refuse(LinkClock, "timestamp is %s", Future.Text())
 	}
 	message, err := LinkMessage(l)
 	if err != nil {
@@ -151,13 +194,13 @@ func VerifyLink(l Link, chainID int64, now time.Time) (common.Address, error) {
 	}
 	signer, err := Recover(message, l.Signature)
 	if err != nil {
-		return refuse("signature: %w", err)
+		return refuse(LinkSignature, "signature: %v", err)
 	}
 	if signer != worker {
-		return refuse("signature is not made by workerAddress over this message")
+		return refuse(LinkSignature, "signature is not made by workerAddress over this message")
 	}
 	if !ed25519.Verify(solana, message, solanaSignature(l.SolanaSignature)) {
-		return refuse("solanaSignature is not made by solanaAddress over this message; want 64 bytes in base58")
+		return refuse(LinkSignature, "solanaSignature is not made by solanaAddress over this message; want 64 bytes in base58")
 	}
 	return worker, nil
 }
@@ -185,11 +228,11 @@ func DecodeLink(r io.Reader) (Link, error) {
 		return Link{}, fmt.Errorf("%w: reading the body: %w", ErrLink, err)
 	}
 	if !json.Valid(body) {
-		return Link{}, fmt.Errorf("%w: not JSON: %w", ErrLink, json.Unmarshal(body, new(json.RawMessage)))
+		return Link{}, badLink(LinkMalformed, "not JSON: %v", json.Unmarshal(body, new(json.RawMessage)))
 	}
 	text := skip(string(body))
 	if text[0] != '{' {
-		return Link{}, fmt.Errorf("%w: want a JSON object", ErrLink)
+		return Link{}, badLink(LinkMalformed, "want a JSON object")
 	}
 	values := map[string]string{}
 	for name, value := range members(text) {
@@ -213,7 +256,7 @@ func DecodeLink(r io.Reader) (Link, error) {
 			value = "null"
 		}
 		if !f.read(value) {
-			return Link{}, fmt.Errorf("%w: %s must be %s", ErrLink, f.name, f.want)
+			return Link{}, badLink(LinkMalformed, "%s must be %s", f.name, f.want)
 		}
 	}
 	return l, nil

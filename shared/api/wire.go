@@ -128,7 +128,7 @@ func (c Code) Text() string {
 // ErrorBody is the body of every 4xx and 5xx answer.
 type ErrorBody struct {
 	Error string `json:"error"`
-	Code  Code   `json:"code,omitempty"` // of a refused proof: ProofClock and others
+	Code  Code   `json:"code,omitempty"` // of a refused proof or link: ProofClock, LinkClock and others
 
 	MinimumVersion string `json:"minimumVersion,omitempty"` // of worker-cli, with status 426
 }
@@ -141,7 +141,7 @@ const (
 	MaxAhead     = 30 * time.Second
 )
 
-// The paths, below the base (".../api"); StatusPath is the third.
+// The paths, below the base (".../api"); StatusPath and LinkPath are the others.
 const (
 	TasksPath   = "/v1/worker/tasks"
 	ResultsPath = "/v1/worker/results"

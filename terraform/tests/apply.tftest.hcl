@@ -17,7 +17,7 @@ run "first_apply" {
   command = apply
 
   assert {
-    condition     = keys(local.functions) == ["gettasks", "refreshreputation", "submitresults", "sweep", "workerstatus"]
+    condition     = keys(local.functions) == ["gettasks", "linkwallet", "refreshreputation", "submitresults", "sweep", "workerstatus"]
     error_message = "everything is there but what needs secrets: ${jsonencode(keys(local.functions))}"
   }
   assert {

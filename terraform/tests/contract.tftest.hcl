@@ -60,6 +60,8 @@ run "mainnet" {
     spend_log_bucket        = "their-logs"
     spend_log_wallet_fields = ["payer", "wallet"]
     spend_log_cost_fields   = ["usd"]
+    spend_log_failed_when   = ["success=false", "statusCode=5*"]
+    refresh_budget_seconds  = 600
     task_shards             = 16
     tasks_per_poll          = 20
     log_level               = "DEBUG"

@@ -56,6 +56,7 @@ run "keys_in_secrets" {
   assert {
     condition = jsonencode({ for name, f in local.functions : name => sort([for s in f.function.service_config[0].secret_environment_variables : s.secret]) }) == jsonencode({
       gettasks          = []
+      linkwallet        = []
       processpayout     = ["base-rpc-url", "cdp-api-key-secret", "log-sender-key", "relayer-key", "treasury-key"]
       reconcile         = ["base-rpc-url"]
       refreshreputation = []

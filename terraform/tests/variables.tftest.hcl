@@ -46,6 +46,8 @@ run "refused" {
     var.spend_log_bucket,
     var.spend_log_wallet_fields,
     var.spend_log_cost_fields,
+    var.spend_log_failed_when,
+    var.refresh_budget_seconds,
     var.result_log_retention_days,
     var.result_log_readers,
     var.alert_email,
@@ -78,6 +80,8 @@ run "refused" {
     spend_log_bucket          = "gs://logs"
     spend_log_wallet_fields   = ["wallet,address"]
     spend_log_cost_fields     = ["cost usd"]
+    spend_log_failed_when     = ["success"]
+    refresh_budget_seconds    = 1800
     result_log_retention_days = 0
     result_log_readers        = ["allUsers"]
     alert_email               = "operator"

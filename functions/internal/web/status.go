@@ -30,6 +30,8 @@ var statuses = []struct {
 	{ErrInput, http.StatusBadRequest},
 	{api.ErrBatch, http.StatusBadRequest},
 	{api.ErrAddress, http.StatusBadRequest},
+	{api.ErrLink, http.StatusBadRequest},
+	{api.ErrLinkConflict, http.StatusConflict},
 	{api.ErrProofForm, http.StatusBadRequest},
 	{api.ErrProof, http.StatusUnauthorized},
 	{ErrMethod, http.StatusMethodNotAllowed},

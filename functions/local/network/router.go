@@ -20,6 +20,7 @@ var routes = map[string]string{
 	base + api.TasksPath:   "GetTasks",
 	base + api.ResultsPath: "SubmitResults",
 	base + api.StatusPath:  "WorkerStatus",
+	base + api.LinkPath:    "LinkWallet",
 }
 
 // newRouter stands in front of the functions framework, as the load balancer
@@ -40,7 +41,7 @@ func newRouter(functions *url.URL, log *slog.Logger) http.Handler {
 		})
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		answerError(w, http.StatusNotFound, "no such path; the worker API is "+base+api.TasksPath+", "+base+api.ResultsPath+" and "+base+api.StatusPath)
+		answerError(w, http.StatusNotFound, "no such path; the worker API is "+base+api.TasksPath+", "+base+api.ResultsPath+", "+base+api.StatusPath+" and "+base+api.LinkPath)
 	})
 	return mux
 }

@@ -32,6 +32,7 @@ func TestRouter(t *testing.T) {
 		{"GET", "/api/v1/worker/tasks?address=0xAb&region=US-West", "", http.StatusTeapot, `GET /GetTasks?address=0xAb&region=US-West ""`},
 		{"POST", "/api/v1/worker/results", "[1]", http.StatusTeapot, `POST /SubmitResults? "[1]"`},
 		{"GET", "/api/v1/worker/status?address=0xAb", "", http.StatusTeapot, `GET /WorkerStatus?address=0xAb ""`},
+		{"POST", "/api/v1/worker/link", "{}", http.StatusTeapot, `POST /LinkWallet? "{}"`},
 		{"DELETE", "/api/v1/worker/results", "", http.StatusTeapot, `DELETE /SubmitResults? ""`},
 		// What has no public path in production has none here.
 		{"POST", "/ProcessPayout", "{}", http.StatusNotFound, `{"error":"no such path`},

@@ -1,0 +1,34 @@
+package linkwallet
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/BlockRunAI/worker-network/functions/internal/schema"
+	"github.com/BlockRunAI/worker-network/functions/internal/web"
+	"github.com/BlockRunAI/worker-network/shared/config"
+	"github.com/BlockRunAI/worker-network/shared/spannerdb"
+	"github.com/BlockRunAI/worker-network/shared/telemetry"
+)
+
+// Handler is the function as it is deployed: made on the first request, from
+// the environment.
+func Handler() http.HandlerFunc { return web.Deployed(Build) }
+
+// Build makes the function of config.LinkWallet.
+func Build(ctx context.Context, lookup config.Lookup) (http.Handler, error) {
+	var c config.LinkWallet
+	if err := config.Load(ctx, lookup, &c); err != nil {
+		return nil, err
+	}
+	db, err := spannerdb.OpenConfig(ctx, spannerdb.Config{Database: c.Database.Name, TaskShards: c.Database.TaskShards})
+	if err != nil {
+		return nil, err
+	}
+	log := telemetry.NewProjectLogger(os.Stderr, c.Log.Level, c.Log.Project)
+	return schema.Checked(New(Deps{
+		Store: db, Now: time.Now, ChainID: c.ChainID, Log: log,
+	}), db, log), nil
+}
