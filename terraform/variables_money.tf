@@ -115,6 +115,17 @@ variable "base_rpc_url" {
   }
 }
 
+variable "base_rpc_url_2" {
+  description = "A node of another provider, which must agree before ProcessPayout books a payout. Empty: none."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.base_rpc_url_2 == "" || can(regex("^https://[^/@\\s]+(/\\S*)?$", var.base_rpc_url_2))
+    error_message = "base_rpc_url_2 begins with https:// and holds no user name, or is empty."
+  }
+}
+
 variable "base_rpc_url_secret" {
   description = "Takes the node's URL from the secret base-rpc-url."
   type        = bool

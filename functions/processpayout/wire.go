@@ -70,6 +70,14 @@ func Build(ctx context.Context, lookup config.Lookup) (_ http.Handler, err error
 	if k.relayer != nil {
 		d.Rails = append(d.Rails, relayer(&c, d, db, node, k.relayer))
 	}
+	if c.RPC2 != "" {
+		second, err := chain.Dial(ctx, c.RPC2.Reveal(), network.ChainID)
+		if err != nil {
+			return nil, fmt.Errorf("BASE_RPC_URL_2: %w", err)
+		}
+		undo = append(undo, second.Close)
+		d.Chain = Witnessed{First: d.Chain, Second: Base{Node: second, Token: second}}
+	}
 	if err := d.CheckStart(ctx, node); err != nil {
 		return nil, err
 	}

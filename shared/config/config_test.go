@@ -122,6 +122,8 @@ func TestRefusals(t *testing.T) {
 		{&Sweep{}, []string{"SWEEP_LIMIT", "-1"}, "SWEEP_LIMIT"},
 		{&RefreshReputation{}, []string{"SPEND_LOG_BUCKET", "-"}, "SPEND_LOG_BUCKET"},
 		{&ProcessPayout{}, []string{"BASE_RPC_URL", "-"}, "BASE_RPC_URL"},
+		{&ProcessPayout{}, []string{"BASE_RPC_URL_2", payout["BASE_RPC_URL"]}, "BASE_RPC_URL_2 is BASE_RPC_URL"},
+		{&Reconcile{}, []string{"RECONCILE_BOOKS_ROWS", "0"}, "RECONCILE_BOOKS_ROWS"},
 		{&ProcessPayout{}, []string{"TREASURY_KEY", "-"}, "TREASURY_KMS_KEY, 0 are set"},
 		{&ProcessPayout{}, []string{"TREASURY_KMS_KEY", "k"}, "TREASURY_KMS_KEY, 2 are set"},
 		{&ProcessPayout{}, []string{"LOG_SENDER_KEY", "0x1"}, "LOG_SENDER_KMS_KEY, 2 are set"},

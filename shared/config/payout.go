@@ -14,7 +14,8 @@ type ProcessPayout struct {
 	Log      Log
 	Database Database
 	Money    Money
-	RPC      Secret `env:"BASE_RPC_URL"` // may hold a provider's key
+	RPC      Secret `env:"BASE_RPC_URL"`   // may hold a provider's key
+	RPC2     Secret `env:"BASE_RPC_URL_2"` // of another provider, which must agree before a payout is booked; may be missing
 
 	Treasury  Key `env:", prefix=TREASURY_"`
 	LogSender Key `env:", prefix=LOG_SENDER_"`
@@ -78,6 +79,9 @@ func (c *ProcessPayout) Validate() error {
 	c.checkCaps(&p)
 	c.checkFacilitator(&p)
 	p.need(c.RPC != "", "BASE_RPC_URL", "the URL of a node of the chain")
+	if c.RPC2 != "" && c.RPC2 == c.RPC {
+		p.add("BASE_RPC_URL_2", "is BASE_RPC_URL; give a node of another provider, or leave it out")
+	}
 	p.need(c.LogAddress != (Address{}), "BLOCKRUN_LOG_ADDRESS", "the address that receipts are sent to")
 	if n, err := c.Money.Network(); err == nil && common.Address(c.LogAddress) == n.Token {
 		p.add("BLOCKRUN_LOG_ADDRESS", "is the token's address, which would revert every receipt; set another")
