@@ -52,6 +52,8 @@ type Options struct {
 	// Block is what is never checked: host names with all names below them,
 	// addresses, networks. Entries that ParseBlock refuses are passed over.
 	Block []string
+	// Resolver, if it is not the machine's own.
+	Resolver *net.Resolver
 	// Used hears of the bytes that checks move, as they do.
 	Used func(bytes int)
 }
@@ -75,7 +77,7 @@ func New(o Options) *Checker {
 	for _, entry := range o.Block {
 		_ = block.add(entry)
 	}
-	dialer := &net.Dialer{Timeout: MaxTimeout}
+	dialer := &net.Dialer{Timeout: MaxTimeout, Resolver: o.Resolver}
 	if !o.AllowPrivate {
 		dialer.Control = newGuard(ports).control
 	}

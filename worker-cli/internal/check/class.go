@@ -29,6 +29,9 @@ const (
 	Body     = api.ClassBody
 )
 
+// NoSuchHost is the Error of a name that the name servers do not know.
+const NoSuchHost = "DNS: no such host"
+
 // Windows has its own numbers for these; package syscall's do not match them.
 const (
 	wsaConnRefused = syscall.Errno(10061)
@@ -56,7 +59,7 @@ func classify(err error) (Class, string) {
 	var dns *net.DNSError
 	if errors.As(err, &dns) {
 		if dns.IsNotFound {
-			return DNS, "DNS: no such host"
+			return DNS, NoSuchHost
 		}
 		return DNS, "DNS: lookup failed"
 	}

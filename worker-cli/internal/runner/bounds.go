@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/BlockRunAI/worker-network/shared/api"
@@ -44,10 +45,10 @@ func (r *Runner) admit(tasks []api.Task) []api.Task {
 	for _, t := range tasks {
 		switch {
 		case !taskID.MatchString(t.ID):
-			r.refuse(Refused{cut(t.ID, api.MaxTaskIDLen), cut(t.URL, maxURL),
-				fmt.Sprintf("the task's id is not 1 to %d letters, digits and . _ : -", api.MaxTaskIDLen)})
+			r.refuse(Refused{TaskID: cut(t.ID, api.MaxTaskIDLen), URL: cut(t.URL, maxURL),
+				Reason: fmt.Sprintf("the task's id is not 1 to %d letters, digits and . _ : -", api.MaxTaskIDLen)})
 		case len(t.URL) > maxURL:
-			r.refuse(Refused{t.ID, cut(t.URL, maxURL), fmt.Sprintf("the URL is longer than %d characters", maxURL)})
+			r.refuse(Refused{TaskID: t.ID, URL: cut(t.URL, maxURL), Reason: fmt.Sprintf("the URL is longer than %d characters", maxURL)})
 		default:
 			list = append(list, t)
 		}
@@ -69,11 +70,12 @@ func (r *Runner) refuse(e Refused) {
 
 // newResult is what was seen, within what the protocol takes: a result with a
 // field out of range would be rejected as malformed, whatever it says.
-func newResult(t api.Task, seen check.Observation) api.Result {
+func newResult(t api.Task, seen check.Observation, offset time.Duration) api.Result {
 	result := api.Result{
-		TaskID: t.ID, Timestamp: seen.At.UnixMilli(), Success: seen.Success,
+		TaskID: t.ID, Timestamp: seen.At.Add(offset).UnixMilli(), Success: seen.Success,
 		ResponseTimeMs: min(max(seen.ResponseTime.Milliseconds(), 0), api.MaxResponseTime),
 		Error:          cut(seen.Error, api.MaxErrorLen),
+		ErrorClass:     seen.Class, Timings: newTimings(seen.Timings),
 	}
 	switch {
 	case seen.StatusCode >= 100 && seen.StatusCode <= 599:
@@ -82,6 +84,20 @@ func newResult(t api.Task, seen check.Observation) api.Result {
 		result.Error = fmt.Sprintf("Unknown HTTP status %d", seen.StatusCode)
 	}
 	return result
+}
+
+// newTimings are the phases in whole milliseconds; nil when none was measured.
+func newTimings(t check.Timings) *api.Timings {
+	if t == (check.Timings{}) {
+		return nil
+	}
+	ms := func(d time.Duration) *int64 {
+		if d == 0 {
+			return nil
+		}
+		return new(min(max(d.Milliseconds(), 0), api.MaxTiming))
+	}
+	return &api.Timings{DNS: ms(t.DNS), Connect: ms(t.Connect), TLS: ms(t.TLS), FirstByte: ms(t.FirstByte), Total: ms(t.Total)}
 }
 
 // cut is the first bytes of s, at most that many, as valid UTF-8.

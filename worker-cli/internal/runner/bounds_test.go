@@ -104,7 +104,7 @@ func TestResultsAreWhatTheAPITakes(t *testing.T) {
 		"clock went":    {check.Observation{StatusCode: 200, ResponseTime: -time.Second}, 200, ""},
 	} {
 		c.seen.At = time.UnixMilli(1764000000000)
-		sent := newResult(api.Task{ID: "t"}, c.seen)
+		sent := newResult(api.Task{ID: "t"}, c.seen, 0)
 		sent.WorkerAddress = crypto.PubkeyToAddress(key.PublicKey).Hex()
 		if err := api.Sign(&sent, key); err != nil {
 			t.Fatal(err)

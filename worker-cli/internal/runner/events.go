@@ -27,6 +27,8 @@ type Check struct {
 	ExpectedStatus int         `json:"expectedStatus"`
 	Class          check.Class `json:"class,omitempty"`
 	Error          string      `json:"error,omitempty"`
+
+	Timings *api.Timings `json:"timings,omitempty"`
 }
 
 // Refused: a task was not carried out, because of the worker's own rules.
@@ -36,6 +38,35 @@ type Refused struct {
 	TaskID string `json:"taskId"`
 	URL    string `json:"url"`
 	Reason string `json:"reason"`
+	Hint   string `json:"hint,omitempty"` // what the user could do about it
+}
+
+// Withheld: checks that failed are not told, because the trouble is this
+// machine's own: it is offline, its name server is away, or it slept.
+type Withheld struct {
+	Checks int    `json:"checks"`
+	Reason string `json:"reason"`
+}
+
+// Limited: checks were not made, because the user's limits do not allow more.
+type Limited struct {
+	Checks int `json:"checks"`
+}
+
+// Note: something that the user should know, and perhaps see to.
+type Note struct {
+	About    string `json:"about"` // "clock" or "kept results"
+	Text     string `json:"text"`
+	OffsetMs int64  `json:"offsetMs,omitempty"` // of the clock: how far the network's is ahead
+}
+
+// Paid: a payout has been paid since the worker was started.
+type Paid struct {
+	Payout  int64         `json:"payout"` // its number
+	Amount  client.Micros `json:"amount"`
+	Checks  int64         `json:"checks"` // that it is for
+	ChainID int64         `json:"chainId"`
+	Tx      string        `json:"tx"`
 }
 
 // Submitted: the API judged some results.
@@ -59,7 +90,7 @@ type NotPaid struct {
 
 // Problem: the API could not be talked to. Nothing is lost yet.
 type Problem struct {
-	Doing     string `json:"doing"` // "poll" or "submit"
+	Doing     string `json:"doing"` // "poll", "submit" or "clock": it is too wrong
 	Error     string `json:"error"`
 	RetryInMs int64  `json:"retryInMs"`
 	Waiting   int    `json:"waiting"` // results that wait to be submitted
@@ -74,7 +105,8 @@ type Dropped struct {
 // Stopped: the worker has ended. It is the last event.
 type Stopped struct {
 	Totals
-	Unsent int `json:"unsent"` // results that could not be submitted any more
+	Unsent int  `json:"unsent"`         // results that could not be submitted any more
+	Kept   bool `json:"kept,omitempty"` // they are kept, for a start within five minutes of them
 }
 
 // Totals are counts since the worker was started.
@@ -91,6 +123,10 @@ func (Submitted) Kind() string { return "submitted" }
 func (Problem) Kind() string   { return "error" }
 func (Dropped) Kind() string   { return "dropped" }
 func (Stopped) Kind() string   { return "stopped" }
+func (Withheld) Kind() string  { return "withheld" }
+func (Limited) Kind() string   { return "limited" }
+func (Note) Kind() string      { return "note" }
+func (Paid) Kind() string      { return "paid" }
 
 // RetryIn is how long until the next attempt.
 func (p Problem) RetryIn() time.Duration { return time.Duration(p.RetryInMs) * time.Millisecond }
@@ -98,6 +134,6 @@ func (p Problem) RetryIn() time.Duration { return time.Duration(p.RetryInMs) * t
 func newCheck(t api.Task, seen check.Observation) Check {
 	return Check{
 		TaskID: t.ID, URL: t.URL, Success: seen.Success, ResponseTimeMs: seen.ResponseTime.Milliseconds(),
-		StatusCode: seen.StatusCode, ExpectedStatus: t.ExpectedStatus, Class: seen.Class, Error: seen.Error,
+		StatusCode: seen.StatusCode, ExpectedStatus: t.ExpectedStatus, Class: seen.Class, Error: seen.Error, Timings: newTimings(seen.Timings),
 	}
 }

@@ -93,7 +93,7 @@ func TestBadDay(t *testing.T) {
 
 // moody is the same network behind HTTP, in all the ways an HTTP server can
 // fail: before it has looked at a request, or after.
-func moody(t *testing.T, n *network, random *rand.Rand) http.Handler {
+func moody(n *network, random *rand.Rand) http.Handler {
 	roll := func(sides int) int {
 		n.mu.Lock()
 		defer n.mu.Unlock()
@@ -124,21 +124,41 @@ func moody(t *testing.T, n *network, random *rand.Rand) http.Handler {
 			fail(w, roll(ways))
 			return
 		}
-		if r.URL.Path == api.TasksPath {
-			tasks, _ := n.Tasks(r.Context())
-			_ = json.NewEncoder(w).Encode(tasks)
-			return
-		}
-		var results []api.Result
-		if err := json.NewDecoder(r.Body).Decode(&results); err != nil || len(results) == 0 || len(results) > api.MaxBatch {
-			t.Errorf("%d results, %v", len(results), err)
-		}
-		receipt, _ := n.Submit(r.Context(), results)
-		if roll(3) == 0 {
+		if r.URL.Path == api.ResultsPath && roll(3) == 0 {
+			overHTTP(n).ServeHTTP(httptest.NewRecorder(), r) // it counts, and the answer is lost
 			fail(w, roll(ways))
 			return
 		}
-		_ = json.NewEncoder(w).Encode(api.SubmitResponse{Accepted: receipt.Accepted, Earned: receipt.Earned.String(), Results: receipt.Outcomes})
+		overHTTP(n).ServeHTTP(w, r)
+	})
+}
+
+// overHTTP is the network as its functions serve it.
+func overHTTP(n *network) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case api.TasksPath:
+			tasks, err := n.Tasks(r.Context())
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+				return
+			}
+			_ = json.NewEncoder(w).Encode(tasks)
+		case api.ResultsPath:
+			var results []api.Result
+			if err := json.NewDecoder(r.Body).Decode(&results); err != nil || len(results) == 0 || len(results) > api.MaxBatch {
+				http.Error(w, fmt.Sprintf("%d results, %v", len(results), err), http.StatusBadRequest) // which the worker gives up
+				return
+			}
+			receipt, err := n.Submit(r.Context(), results)
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+				return
+			}
+			_ = json.NewEncoder(w).Encode(api.SubmitResponse{Accepted: receipt.Accepted, Earned: receipt.Earned.String(), Results: receipt.Outcomes})
+		default:
+			http.NotFound(w, r)
+		}
 	})
 }
 
@@ -153,7 +173,7 @@ func TestMisbehavingServer(t *testing.T) {
 		}
 		return tasks, nil
 	}}
-	server := httptest.NewServer(moody(t, n, rand.New(rand.NewPCG(seed, 1))))
+	server := httptest.NewServer(moody(n, rand.New(rand.NewPCG(seed, 1))))
 	defer server.Close()
 	c, err := client.New(server.URL, "0x", "", "Test/1")
 	if err != nil {

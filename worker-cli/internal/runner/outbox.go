@@ -21,6 +21,8 @@ type outbox struct {
 	waiting []waiting
 	batch   int // how many are submitted together
 	retry   backoff
+	changed bool // since it was kept
+	saved   bool // something is kept
 }
 
 type waiting struct {
@@ -36,6 +38,7 @@ func (o *outbox) len() int { return len(o.waiting) }
 
 // add puts r at the end and returns how many had to make room for it.
 func (o *outbox) add(r api.Result) int {
+	o.changed = true
 	o.waiting = append(o.waiting, waiting{Result: r})
 	lost := max(0, len(o.waiting)-maxWaiting)
 	o.waiting = slices.Delete(o.waiting, 0, lost)
@@ -61,20 +64,23 @@ func (o *outbox) lastTry() time.Time {
 }
 
 // dropStale removes what the API would no longer take, and returns how many.
-// Age is by the wall clock, as the API sees it.
+// Age is by the network's clock.
 func (o *outbox) dropStale(now time.Time) int {
 	before := len(o.waiting)
 	oldest := now.Add(-api.MaxAge).UnixMilli()
 	o.waiting = slices.DeleteFunc(o.waiting, func(w waiting) bool { return w.Timestamp <= oldest })
-	return before - len(o.waiting)
+	stale := before - len(o.waiting)
+	o.changed = o.changed || stale > 0
+	return stale
 }
 
 // submit hands in everything that waits, a batch at a time, until the outbox
-// is empty or an attempt fails.
+// is empty or an attempt fails. What is handed in is kept until it is answered.
 func (r *Runner) submit(ctx context.Context) {
 	o := &r.outbox
+	defer r.keep()
 	for {
-		if stale := o.dropStale(time.Now()); stale > 0 {
+		if stale := o.dropStale(r.networkTime()); stale > 0 {
 			r.Emit(Dropped{Results: stale, Reason: fmt.Sprintf("not submitted within %v", api.MaxAge)})
 		}
 		if len(o.waiting) == 0 {
@@ -85,6 +91,7 @@ func (r *Runner) submit(ctx context.Context) {
 		for i, w := range batch {
 			results[i] = w.Result
 		}
+		r.keep()
 		receipt, err := r.API.Submit(ctx, results)
 		if err != nil {
 			r.submitFailed(batch, err)
@@ -92,6 +99,7 @@ func (r *Runner) submit(ctx context.Context) {
 		}
 		r.book(batch, receipt)
 		o.waiting = slices.Delete(o.waiting, 0, len(batch))
+		o.changed = true
 		o.batch = min(2*o.batch, api.MaxBatch)
 		o.retry.succeeded()
 	}
@@ -102,11 +110,13 @@ func (r *Runner) submit(ctx context.Context) {
 func (r *Runner) submitFailed(batch []waiting, err error) {
 	o := &r.outbox
 	for i := range batch {
+		o.changed = o.changed || !batch[i].tried
 		batch[i].tried = true
 	}
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Refused() {
 		if len(batch) == 1 {
 			o.waiting = slices.Delete(o.waiting, 0, 1)
+			o.changed = true
 			r.Emit(Dropped{Results: 1, Reason: err.Error()})
 		} else {
 			o.batch = len(batch) / 2
@@ -123,6 +133,7 @@ func (r *Runner) submitFailed(batch []waiting, err error) {
 func (r *Runner) book(batch []waiting, receipt client.Receipt) {
 	r.totals.Accepted += receipt.Accepted
 	r.totals.Earned += receipt.Earned
+	r.payments.earned(receipt.Earned, time.Now())
 	event := Submitted{Accepted: receipt.Accepted, Earned: receipt.Earned, Total: r.totals.Earned}
 	for i, outcome := range receipt.Outcomes {
 		switch {

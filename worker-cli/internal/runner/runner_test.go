@@ -159,7 +159,8 @@ func TestResult(t *testing.T) {
 			return map[string]check.Observation{
 				"t0": {At: time.Now(), Success: true, ResponseTime: 1234 * time.Microsecond, StatusCode: 200},
 				"t1": {At: time.Now(), ResponseTime: 5 * time.Millisecond, StatusCode: 503, Class: check.Status},
-				"t2": {At: time.Now(), ResponseTime: 10 * time.Second, Class: check.Timeout, Error: "Timeout after 10000ms"},
+				"t2": {At: time.Now(), ResponseTime: 10 * time.Second, Class: check.Timeout, Error: "Timeout after 10000ms",
+					Timings: check.Timings{DNS: 1, Total: 10 * time.Second}},
 			}[task.ID], nil
 		}
 		w.Sign = func(r *api.Result) error {
@@ -174,8 +175,9 @@ func TestResult(t *testing.T) {
 		ok, down := 200, 503
 		want := []api.Result{
 			{TaskID: "t0", Timestamp: at.UnixMilli(), Success: true, ResponseTimeMs: 1, StatusCode: &ok, Signature: "signed t0"},
-			{TaskID: "t1", Timestamp: at.UnixMilli(), ResponseTimeMs: 5, StatusCode: &down, Signature: "signed t1"},
-			{TaskID: "t2", Timestamp: at.UnixMilli(), ResponseTimeMs: 10_000, Error: "Timeout after 10000ms", Signature: "signed t2"},
+			{TaskID: "t1", Timestamp: at.UnixMilli(), ResponseTimeMs: 5, StatusCode: &down, ErrorClass: api.ClassStatus, Signature: "signed t1"},
+			{TaskID: "t2", Timestamp: at.UnixMilli(), ResponseTimeMs: 10_000, Error: "Timeout after 10000ms", ErrorClass: api.ClassTimeout, Signature: "signed t2",
+				Timings: &api.Timings{DNS: new(int64), Total: new(int64(10_000))}},
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
