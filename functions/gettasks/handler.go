@@ -48,7 +48,7 @@ const unknownRegion = "unknown"
 // but wrong (api.ProofError); 405 for any method but GET, HEAD included, because
 // a poll assigns.
 func New(d Deps) http.Handler {
-	return web.Endpoint{Method: http.MethodGet, Log: d.Log, Serve: d.poll}
+	return web.Endpoint{Name: "GetTasks", Method: http.MethodGet, Log: d.Log, Serve: d.poll}
 }
 
 func (d Deps) poll(r *http.Request) (any, error) {

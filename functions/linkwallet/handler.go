@@ -44,7 +44,7 @@ type Deps struct {
 // over api.MaxLinkBytes; 405 for any method but POST. To send a link again is
 // right, whatever the answer was.
 func New(d Deps) http.Handler {
-	return web.Endpoint{Method: http.MethodPost, MaxBody: api.MaxLinkBytes, Log: d.Log, Serve: d.link}
+	return web.Endpoint{Name: "LinkWallet", Method: http.MethodPost, MaxBody: api.MaxLinkBytes, Log: d.Log, Serve: d.link}
 }
 
 func (d Deps) link(r *http.Request) (any, error) {

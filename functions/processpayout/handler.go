@@ -28,7 +28,7 @@ type handler struct{ Deps }
 // it again.
 func New(d Deps) http.Handler {
 	h := handler{d}
-	return web.Endpoint{Method: http.MethodPost, MaxBody: hint.MaxPushBytes, Log: d.Log, Serve: h.serve}
+	return web.Endpoint{Name: "ProcessPayout", Method: http.MethodPost, MaxBody: hint.MaxPushBytes, Log: d.Log, Serve: h.serve}
 }
 
 // answer is the body of the 200 answer, for people who read along.

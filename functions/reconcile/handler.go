@@ -113,7 +113,7 @@ const maxBody = 64 << 10
 // compare is kept. With ?books=all it checks all books by themselves at once,
 // for an operator who wants to know now.
 func New(d Deps) http.Handler {
-	return web.Endpoint{Method: http.MethodPost, MaxBody: maxBody, Log: d.Log, Serve: func(r *http.Request) (any, error) {
+	return web.Endpoint{Name: "Reconcile", Method: http.MethodPost, MaxBody: maxBody, Log: d.Log, Serve: func(r *http.Request) (any, error) {
 		return d.exclusively(r.Context(), r.URL.Query().Get("books") == "all")
 	}}
 }

@@ -101,7 +101,7 @@ type handler struct{ Deps }
 // error the next run goes on with what was stored.
 func New(d Deps) http.Handler {
 	h := handler{d}
-	return web.Endpoint{Method: http.MethodPost, MaxBody: maxBody, Log: d.Log, Serve: func(r *http.Request) (any, error) {
+	return web.Endpoint{Name: "RefreshReputation", Method: http.MethodPost, MaxBody: maxBody, Log: d.Log, Serve: func(r *http.Request) (any, error) {
 		sum, err := h.exclusively(r.Context())
 		if err != nil {
 			h.Log.ErrorContext(r.Context(), "reputation not refreshed", slog.Any("summary", sum), slog.Any("error", err))

@@ -44,7 +44,7 @@ type Deps struct {
 // After an answer of 500 or 503, or none, the results may have been credited
 // or not: to send them again is right, and credits none twice.
 func New(d Deps) http.Handler {
-	return web.Endpoint{Method: http.MethodPost, MaxBody: api.MaxBodyBytes, Log: d.Log, Serve: d.submit}
+	return web.Endpoint{Name: "SubmitResults", Method: http.MethodPost, MaxBody: api.MaxBodyBytes, Log: d.Log, Serve: d.submit}
 }
 
 func (d Deps) submit(r *http.Request) (any, error) {

@@ -63,7 +63,7 @@ const maxBody = 64 << 10
 // error when it could not publish or export all; the next sweep then finds the
 // rest.
 func New(d Deps) http.Handler {
-	return web.Endpoint{Method: http.MethodPost, MaxBody: maxBody, Log: d.Log, Serve: func(r *http.Request) (any, error) {
+	return web.Endpoint{Name: "Sweep", Method: http.MethodPost, MaxBody: maxBody, Log: d.Log, Serve: func(r *http.Request) (any, error) {
 		sum, err := d.sweep(r.Context())
 		if err != nil {
 			return nil, err

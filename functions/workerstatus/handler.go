@@ -48,7 +48,7 @@ const defaultEntries = 20
 // New is the function. Its query and its answer are those of api.WorkerStatus.
 // It answers 400 for a bad address or number, and 405 for any method but GET.
 func New(d Deps) http.Handler {
-	return web.Endpoint{Method: http.MethodGet, Log: d.Log, Serve: d.show}
+	return web.Endpoint{Name: "WorkerStatus", Method: http.MethodGet, Log: d.Log, Serve: d.show}
 }
 
 func (d Deps) show(r *http.Request) (any, error) {

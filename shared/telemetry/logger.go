@@ -1,11 +1,16 @@
-// Package telemetry writes logs in the form that Cloud Logging reads:
-// https://docs.cloud.google.com/logging/docs/structured-logging
+// Package telemetry writes logs in the form that Cloud Logging reads
+// (https://docs.cloud.google.com/logging/docs/structured-logging), and traces
+// and counts what happens with OpenTelemetry: through its process-wide
+// providers, so that the spans of Google's clients belong to the same traces.
+// They do nothing until Start is called, which happens in Google Cloud only.
 package telemetry
 
 import (
 	"context"
 	"io"
 	"log/slog"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // NewLogger writes one JSON object a line to w, from level up, with the keys
@@ -63,12 +68,12 @@ type traced struct {
 }
 
 func (h traced) Handle(ctx context.Context, r slog.Record) error {
-	if t, ok := ctx.Value(traceKey{}).(trace); ok {
+	if t := trace.SpanContextFromContext(ctx); t.IsValid() {
 		r = r.Clone()
 		r.AddAttrs(
-			slog.String("logging.googleapis.com/trace", h.prefix+t.id),
-			slog.String("logging.googleapis.com/spanId", t.span),
-			slog.Bool("logging.googleapis.com/trace_sampled", t.sampled),
+			slog.String("logging.googleapis.com/trace", h.prefix+t.TraceID().String()),
+			slog.String("logging.googleapis.com/spanId", t.SpanID().String()),
+			slog.Bool("logging.googleapis.com/trace_sampled", t.IsSampled()),
 		)
 	}
 	return h.Handler.Handle(ctx, r)

@@ -6,16 +6,15 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 )
 
-type traceKey struct{}
-
-// A trace is the place of one request in a trace.
-type trace struct {
-	id      string // 32 hex digits, lower case
-	span    string // 16 hex digits, lower case
-	sampled bool
-}
+// scope names what this module traces and counts.
+const scope = "github.com/BlockRunAI/worker-network"
 
 // WithTrace is ctx with the trace that a request's headers name: traceparent
 // (W3C Trace Context) or else X-Cloud-Trace-Context (TRACE_ID/SPAN_ID;o=1, the
@@ -28,34 +27,79 @@ func WithTrace(ctx context.Context, h http.Header) context.Context {
 	if !ok {
 		return ctx
 	}
-	return context.WithValue(ctx, traceKey{}, t)
+	return trace.ContextWithRemoteSpanContext(ctx, t)
+}
+
+// Span begins a part of the work that ctx is for; end ends it, failed when err
+// is not nil. Of err nothing is kept: what others said may be in it, and the
+// log, which masks that, has it.
+func Span(ctx context.Context, name string, attrs ...attribute.KeyValue) (_ context.Context, end func(err error)) {
+	return begin(ctx, name, trace.WithAttributes(attrs...))
+}
+
+// ServerSpan is Span for the answer to a request.
+func ServerSpan(ctx context.Context, name string) (_ context.Context, end func(err error)) {
+	return begin(ctx, name, trace.WithSpanKind(trace.SpanKindServer))
+}
+
+// Follow is Span for the work that a message asks for: it belongs to the trace
+// in which the message was sent, and is linked to the request that brought it.
+func Follow(ctx, sent context.Context, name string, attrs ...attribute.KeyValue) (_ context.Context, end func(err error)) {
+	parent := trace.SpanContextFromContext(sent)
+	if !parent.IsValid() {
+		return Span(ctx, name, attrs...)
+	}
+	link := trace.LinkFromContext(ctx)
+	ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
+	return begin(ctx, name, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(link), trace.WithAttributes(attrs...))
+}
+
+func begin(ctx context.Context, name string, o ...trace.SpanStartOption) (context.Context, func(error)) {
+	ctx, span := otel.Tracer(scope).Start(ctx, name, o...)
+	return ctx, func(err error) {
+		if err != nil {
+			span.SetStatus(codes.Error, "")
+		}
+		span.End()
+	}
 }
 
 // fromTraceparent reads version-traceid-parentid-flags; a later version may
 // have more behind it.
-func fromTraceparent(s string) (trace, bool) {
+func fromTraceparent(s string) (trace.SpanContext, bool) {
 	parts := strings.Split(s, "-")
 	if len(parts) < 4 || (parts[0] == "00" && len(parts) != 4) || parts[0] == "ff" {
-		return trace{}, false
+		return trace.SpanContext{}, false
 	}
-	t := trace{id: parts[1], span: parts[2]}
 	flags, err := strconv.ParseUint(parts[3], 16, 8)
-	if err != nil || !isHex(parts[0], 2) || !isHex(parts[3], 2) || !isID(t.id, 32) || !isID(t.span, 16) {
-		return trace{}, false
+	if err != nil || !isHex(parts[0], 2) || !isHex(parts[3], 2) {
+		return trace.SpanContext{}, false
 	}
-	t.sampled = flags&1 == 1
-	return t, true
+	return spanContext(parts[1], parts[2], flags&1 == 1)
 }
 
-func fromCloudHeader(s string) (trace, bool) {
+func fromCloudHeader(s string) (trace.SpanContext, bool) {
 	s, options, _ := strings.Cut(s, ";")
 	id, span, _ := strings.Cut(s, "/")
 	n, err := strconv.ParseUint(span, 10, 64)
-	t := trace{id: strings.ToLower(id), span: fmt.Sprintf("%016x", n), sampled: options == "o=1"}
-	return t, err == nil && isID(t.id, 32)
+	if err != nil {
+		return trace.SpanContext{}, false
+	}
+	return spanContext(strings.ToLower(id), fmt.Sprintf("%016x", n), options == "o=1")
 }
 
-// isID reports whether s has n lower-case hex digits, not all of them zero.
-func isID(s string, n int) bool { return isHex(s, n) && strings.Trim(s, "0") != "" }
+// spanContext takes lower-case hex digits, not all of them zero.
+func spanContext(id, span string, sampled bool) (trace.SpanContext, bool) {
+	traceID, err := trace.TraceIDFromHex(id)
+	if err != nil {
+		return trace.SpanContext{}, false
+	}
+	spanID, err := trace.SpanIDFromHex(span)
+	if err != nil {
+		return trace.SpanContext{}, false
+	}
+	c := trace.SpanContextConfig{TraceID: traceID, SpanID: spanID, TraceFlags: trace.TraceFlags(0).WithSampled(sampled), Remote: true}
+	return trace.NewSpanContext(c), true
+}
 
 func isHex(s string, n int) bool { return len(s) == n && strings.Trim(s, "0123456789abcdef") == "" }

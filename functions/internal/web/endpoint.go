@@ -19,6 +19,7 @@ import (
 
 // Endpoint answers one method of one path with JSON.
 type Endpoint struct {
+	Name    string // of the function, in traces
 	Method  string
 	MaxBody int64 // of the request, in bytes; more is 413
 	Log     *slog.Logger
@@ -35,7 +36,9 @@ type Endpoint struct {
 const drainBytes = 16 << 20
 
 func (e Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx := telemetry.WithTrace(r.Context(), r.Header)
+	ctx, end := telemetry.ServerSpan(telemetry.WithTrace(r.Context(), r.Header), e.Name)
+	var failed error
+	defer func() { end(failed) }()
 	body := timeBody(w, r, cmp.Or(e.bodyTime, bodyTime))
 	if r.Method != e.Method {
 		w.Header().Set("Allow", e.Method)
@@ -46,6 +49,9 @@ func (e Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(nil, body, e.MaxBody)
 	answer, err := e.Serve(r)
 	if err = ofBody(err); err != nil {
+		if Status(err) >= http.StatusInternalServerError {
+			failed = err // what the caller did wrong is no failure of ours
+		}
 		switch Status(err) {
 		case http.StatusRequestTimeout:
 			w.Header().Set("Connection", "close") // the rest of the body would be taken for a request

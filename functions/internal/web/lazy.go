@@ -26,10 +26,20 @@ func Lazy(log *slog.Logger, build func(context.Context) (http.Handler, error)) h
 }
 
 // Deployed is a function as it is deployed: Lazy, made by build from the
-// environment, logging to stderr what keeps it from starting.
+// environment, logging to stderr what keeps it from starting, and traced and
+// counted in Google Cloud.
 func Deployed(build func(context.Context, func(name string) (string, bool)) (http.Handler, error)) http.HandlerFunc {
-	return Lazy(telemetry.NewLogger(os.Stderr, slog.LevelInfo), func(ctx context.Context) (http.Handler, error) {
-		return build(ctx, os.LookupEnv)
+	log := telemetry.NewLogger(os.Stderr, slog.LevelInfo)
+	return Lazy(log, func(ctx context.Context) (http.Handler, error) {
+		h, err := build(ctx, os.LookupEnv)
+		if err != nil {
+			return nil, err
+		}
+		export, err := telemetry.Start(os.LookupEnv)
+		if err != nil {
+			return nil, err
+		}
+		return observed(h, export, log), nil
 	})
 }
 
