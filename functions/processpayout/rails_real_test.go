@@ -248,7 +248,7 @@ func TestRelayedBatchPaysOnce(t *testing.T) {
 // optimist says of every call of a batch that it would succeed.
 type optimist struct{ *chain.Client }
 
-func (optimist) Call(_ context.Context, _, _ common.Address, data []byte) ([]byte, error) {
+func (optimist) CallWithin(_ context.Context, _ uint64, _, _ common.Address, data []byte) ([]byte, error) {
 	calls := int(binary.BigEndian.Uint16(data[66:])) // after the selector and the list's offset
 	word := func(n int) []byte { return common.LeftPadBytes([]byte{byte(n >> 8), byte(n)}, 32) }
 	out := append(word(32), word(calls)...)

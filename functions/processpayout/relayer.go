@@ -20,10 +20,11 @@ type Sendables interface {
 	SendablePayouts(ctx context.Context, q ledger.Sendable, now time.Time) ([]ledger.Payout, error)
 }
 
-// Rehearsal runs a call on the newest block without a transaction. The error is
-// a *chain.Revert when the contract refuses.
+// Rehearsal runs a call on the newest block without a transaction, with as much
+// gas as the transaction will have. The error is a *chain.Revert when the
+// contract refuses.
 type Rehearsal interface {
-	Call(ctx context.Context, from, to common.Address, data []byte) ([]byte, error)
+	CallWithin(ctx context.Context, gas uint64, from, to common.Address, data []byte) ([]byte, error)
 }
 
 // RelayPolicy is how the relayer sends.
@@ -33,7 +34,8 @@ type RelayPolicy struct {
 	Poll     time.Duration // between two looks at what became of a transaction
 	// StuckAfter is when a transaction that is not mined is replaced by one that
 	// offers more, up to MaxFeeCap, in wei per gas. While the market is above that,
-	// nothing is sent. MaxTip is the most that a first transaction gives as a tip.
+	// nothing is sent. MaxTip is the most that a first transaction gives as a tip,
+	// and a tenth of what one that replaces it may.
 	StuckAfter time.Duration
 	MaxFeeCap  *big.Int
 	MaxTip     *big.Int
@@ -156,7 +158,7 @@ func (r *Relayer) compose(ctx context.Context, p x402.Payment) (relayCall, error
 		return *call, nil
 	}
 	token := p.Domain.Contract
-	if _, err := r.Rehearsal.Call(ctx, r.Signer.Address(), token, own); err != nil {
+	if _, err := r.Rehearsal.CallWithin(ctx, chain.TransferGas, r.Signer.Address(), token, own); err != nil {
 		return relayCall{}, err
 	}
 	return relayCall{to: token, calldata: own, gas: chain.TransferGas, transfers: 1}, nil
@@ -169,7 +171,7 @@ func (r *Relayer) batch(ctx context.Context, p x402.Payment, own []byte) *relayC
 	if len(transfers) == 1 {
 		return nil
 	}
-	out, err := r.Rehearsal.Call(ctx, r.Signer.Address(), r.Multicall, chain.Aggregate3(p.Domain.Contract, transfers))
+	out, err := r.Rehearsal.CallWithin(ctx, batchGas(len(transfers)), r.Signer.Address(), r.Multicall, chain.Aggregate3(p.Domain.Contract, transfers))
 	var good []bool
 	if err == nil {
 		good, err = chain.Aggregate3Results(out, len(transfers))
@@ -192,9 +194,11 @@ func (r *Relayer) batch(ctx context.Context, p x402.Payment, own []byte) *relayC
 	}
 	return &relayCall{
 		to: r.Multicall, calldata: chain.Aggregate3(p.Domain.Contract, keep), transfers: len(keep),
-		gas: chain.BatchGas + uint64(len(keep))*chain.BatchItemGas,
+		gas: batchGas(len(keep)),
 	}
 }
+
+func batchGas(transfers int) uint64 { return chain.BatchGas + uint64(transfers)*chain.BatchItemGas }
 
 // companions are the transfers of other payouts of the same treasury.
 func (r *Relayer) companions(ctx context.Context, p x402.Payment) [][]byte {

@@ -150,6 +150,7 @@ type bench struct {
 	mined     func(n int) (*chain.Mined, error)
 	market    *chain.Fees        // nil: low
 	raw       *types.Transaction // the last broadcast
+	gas       uint64             // of the last rehearsal
 }
 
 func newBench(t *testing.T) *bench {
@@ -201,7 +202,8 @@ func (b *bench) Broadcast(_ context.Context, raw []byte) (chain.Sent, error) {
 	b.sent++
 	return b.broadcast(b.sent)
 }
-func (b *bench) Call(context.Context, common.Address, common.Address, []byte) ([]byte, error) {
+func (b *bench) CallWithin(_ context.Context, gas uint64, _, _ common.Address, _ []byte) ([]byte, error) {
+	b.gas = gas
 	return nil, b.rehearsed
 }
 
@@ -271,6 +273,9 @@ func TestRelayerOutcomes(t *testing.T) {
 			}
 			if hinted := o.Tx != (common.Hash{}); o.Kind == x402.Settled && !hinted || o.Kind == x402.Refused && hinted {
 				t.Errorf("%s names transaction %s", o.Kind, o.Tx)
+			}
+			if b.raw != nil && b.raw.Gas() != b.gas {
+				t.Errorf("sent with %d gas, rehearsed with %d", b.raw.Gas(), b.gas)
 			}
 			if spent := b.now.Sub(t0); spent > b.Policy.Within+b.Policy.Poll {
 				t.Errorf("it took %v, allowed are %v", spent, b.Policy.Within)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/big"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -94,10 +95,16 @@ func (y *relay) unknown(reason string) x402.Outcome {
 	return o
 }
 
+// tipsToOutbid is how many times the tip of a first transaction one that
+// replaces it may give. All of a tip is lost, and that it is needed is the
+// node's word.
+const tipsToOutbid = 10
+
 // offerMore raises the fees, if they may be.
 func (y *relay) offerMore() bool {
 	more := y.tx.Fees.Bump(chain.Fees{})
-	if more.FeeCap.Cmp(y.Policy.MaxFeeCap) > 0 {
+	most := new(big.Int).Mul(y.Policy.MaxTip, big.NewInt(tipsToOutbid))
+	if more.FeeCap.Cmp(y.Policy.MaxFeeCap) > 0 || more.TipCap.Cmp(most) > 0 {
 		return false
 	}
 	y.tx.Fees = more

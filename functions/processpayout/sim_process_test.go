@@ -314,7 +314,7 @@ func (p *process) Broadcast(_ context.Context, raw []byte) (s chain.Sent, err er
 	return s, err
 }
 
-func (p *process) Call(_ context.Context, _, to common.Address, data []byte) (out []byte, err error) {
+func (p *process) CallWithin(_ context.Context, _ uint64, _, to common.Address, data []byte) (out []byte, err error) {
 	err = p.effect("Call", func(int) (err error) { out, err = p.world.chain.rehearse(to, data); return err })
 	return out, err
 }

@@ -102,9 +102,18 @@ func (c *Client) Call(ctx context.Context, from, to common.Address, data []byte)
 	return c.callAt(ctx, from, to, data, "latest")
 }
 
+// CallWithin is Call with that gas limit, as a transaction would have it: what
+// needs more fails.
+func (c *Client) CallWithin(ctx context.Context, gas uint64, from, to common.Address, data []byte) ([]byte, error) {
+	return c.ask(ctx, map[string]any{"from": from, "to": to, "input": hexutil.Bytes(data), "gas": hexutil.Uint64(gas)}, "latest")
+}
+
 func (c *Client) callAt(ctx context.Context, from, to common.Address, data []byte, block any) ([]byte, error) {
+	return c.ask(ctx, map[string]any{"from": from, "to": to, "input": hexutil.Bytes(data)}, block)
+}
+
+func (c *Client) ask(ctx context.Context, msg map[string]any, block any) ([]byte, error) {
 	var out hexutil.Bytes
-	msg := map[string]any{"from": from, "to": to, "input": hexutil.Bytes(data)}
 	if err := c.call(ctx, &out, "eth_call", msg, block); err != nil {
 		return nil, asRevert(err)
 	}
