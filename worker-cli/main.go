@@ -15,6 +15,7 @@ is paid in USDC for each check. It costs nothing, and can be stopped at any time
 
 Examples:
   worker-cli wallet new      make a wallet, if ClawRouter has not made one
+  worker-cli wallet link     have what ClawRouter paid on Solana count for your tier
   worker-cli doctor          see whether anything keeps a worker from working
   worker-cli run             check until q or Ctrl-C, and show it
   worker-cli run --once      check once, and say what it earned
@@ -58,6 +59,7 @@ type cli struct {
 type walletCmd struct {
 	New  walletNewCmd  `cmd:"" help:"Make a new key in a new file. Nothing is ever overwritten."`
 	Show walletShowCmd `cmd:"" help:"Show the address, and where the key lies. Never the key."`
+	Link walletLinkCmd `cmd:"" help:"Make what you paid with ClawRouter's Solana wallet count for your tier."`
 }
 
 // console is what a command may use of the process around it.

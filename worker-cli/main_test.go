@@ -117,6 +117,10 @@ func (n *network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		n.status(w, r.URL.Query())
 		return
 	}
+	if r.URL.Path == "/api"+api.LinkPath {
+		n.link(w, r)
+		return
+	}
 	if r.URL.Path == "/api"+api.TasksPath {
 		n.polls++
 		if err := proven(r); err != nil { // the worker proves every poll

@@ -44,8 +44,10 @@ func (p *printer) standing(s api.WorkerStatus) {
 	p.say("%s, paid on %s", s.Address, chainName(s.ChainID))
 	p.say("")
 	p.say("Tier:      %s, rewards x%s; $%s paid for LLM calls so far", s.Tier, s.Multiplier, cents(s.LifetimePaidUSD))
-	if n := s.NextTier; n != nil {
-		p.say("Next tier: %s, rewards x%s, from $%s on: $%s to go", n.Tier, n.Multiplier, cents(n.FromUSD), cents(n.MissingUSD))
+	p.wallets(s.OwnPaidUSD, s.Linked)
+	p.nextTier(s.NextTier)
+	if s.NextTier != nil && len(s.Linked) == 0 {
+		p.say("           What you pay with ClawRouter's Solana wallet counts, too, once it is linked: worker-cli wallet link")
 	}
 	p.say("Earned:    %s", usd(s.Earned))
 	p.say("Paid:      %s", usd(s.Paid))

@@ -34,6 +34,10 @@ func (n *network) status(w http.ResponseWriter, query url.Values) {
 	var all []api.PayoutStatus
 	switch n.mood {
 	case "new":
+	case "linked":
+		s.Tier, s.Multiplier, s.LifetimePaidUSD, s.OwnPaidUSD = "silver", "1.2", "12.500000000", "2.000000000"
+		s.NextTier = &api.NextTier{Tier: "gold", Multiplier: "1.5", FromUSD: "50.000000000", MissingUSD: "37.500000000"}
+		s.Linked = []api.LinkedSpend{{SolanaAddress: "oeYf6KAJkLYhBuR8CiGc6L4D4Xtfepr85fuDgA9kq96", PaidUSD: "10.500000000", Since: statusTime}}
 	case "platinum":
 		s.Tier, s.Multiplier, s.LifetimePaidUSD, s.NextTier = "platinum", "2.0", "1234.560000001", nil
 	case "many":

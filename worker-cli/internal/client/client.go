@@ -76,6 +76,7 @@ type Error struct {
 	Status     int           // of the answer; 0 when there was none
 	RetryAfter time.Duration // what the API asked for, or 0
 	Minimum    string        // of a 426: the oldest version that the API takes, if it said
+	Code       api.Code      // the API's stable reason, if it gave one
 	Text       string        // for the user
 	Err        error         // beneath it, or nil
 }
@@ -215,6 +216,7 @@ func (c *Client) refusal(resp *http.Response, body []byte) *Error {
 	var said api.ErrorBody
 	if json.Unmarshal(body, &said) == nil && said.Error != "" {
 		e.Text += ": " + clip(said.Error)
+		e.Code = api.Code(clip(string(said.Code)))
 	}
 	if resp.StatusCode == http.StatusUpgradeRequired {
 		e.Minimum = clip(said.MinimumVersion)

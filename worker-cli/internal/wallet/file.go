@@ -22,33 +22,48 @@ const maxFile = 4096
 // end of line of either kind. A file that does not exist is os.ErrNotExist;
 // everything else that is wrong is ErrBad and names the file.
 func load(file string) (*Wallet, error) {
+	text, warning, err := readSecret(file, "--wallet")
+	if err != nil {
+		return nil, err
+	}
+	w, err := fromText(text, file, "restore it from a backup, or move it away and make a new one with: worker-cli wallet new")
+	if err == nil {
+		w.Warning = warning
+	}
+	return w, err
+}
+
+// readSecret reads a file that holds a secret, another of which flag would
+// name. Warning is what is unsafe about the file, or "". Errors are those of
+// load.
+func readSecret(file, flag string) (text, warning string, err error) {
 	// Lstat, because a link that leads nowhere is there.
 	if _, err := os.Lstat(file); os.IsNotExist(err) {
-		return nil, os.ErrNotExist
+		return "", "", os.ErrNotExist
 	}
-	bad := func(what, todo string) error { return fmt.Errorf("%w: %s %s; %s", ErrBad, file, what, todo) }
-	const access = "see that it is a file that you may read, or name another one with --wallet"
+	bad := func(what string) (string, string, error) {
+		return "", "", fmt.Errorf("%w: %s %s; see that it is a file that you may read, or name another one with %s", ErrBad, file, what, flag)
+	}
 	info, err := os.Stat(file)
 	if err != nil {
-		return nil, bad("cannot be read: "+reason(err), access)
+		return bad("cannot be read: " + reason(err))
 	}
 	if !info.Mode().IsRegular() {
-		return nil, bad("is not a file but "+kind(info.Mode()), access)
+		return bad("is not a file but " + kind(info.Mode()))
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, bad("cannot be read: "+reason(err), access)
+		return bad("cannot be read: " + reason(err))
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	content, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return nil, bad("cannot be read: "+reason(err), access)
+		return bad("cannot be read: " + reason(err))
 	}
-	w, err := fromText(string(text), file, "restore it from a backup, or move it away and make a new one with: worker-cli wallet new")
-	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		w.Warning = fmt.Sprintf("%s can be read by other users of this machine; run: chmod 600 %s", file, file)
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		warning = fmt.Sprintf("%s can be read by other users of this machine; run: chmod 600 %s", file, file)
 	}
-	return w, err
+	return string(content), warning, nil
 }
 
 // fromText reads the key in text, which came from source.

@@ -63,12 +63,14 @@ func (w *Wallet) LogValue() slog.Value { return slog.StringValue(w.Address) }
 
 // DefaultFile is where ClawRouter keeps its wallet: .openclaw/blockrun/wallet.key
 // in the home directory.
-func DefaultFile() (string, error) {
+func DefaultFile() (string, error) { return clawRouterFile("wallet.key") }
+
+func clawRouterFile(name string) (string, error) {
 	home, err := os.UserHomeDir()
 	if err != nil {
 		return "", fmt.Errorf("find the home directory: %w", err)
 	}
-	return filepath.Join(home, ".openclaw", "blockrun", "wallet.key"), nil
+	return filepath.Join(home, ".openclaw", "blockrun", name), nil
 }
 
 // Find returns the wallet in file. When file is empty it is the one in
