@@ -20,9 +20,10 @@ import (
 
 // cli is the command line.
 type cli struct {
-	Run  runCommand      `cmd:"" default:"withargs" help:"Run the network until Ctrl-C (the default)."`
-	Demo demoCommand     `cmd:"" help:"Run it with three workers and a small target, until each has been paid and that has been verified on chain."`
-	Load loadtestCommand `cmd:"" name:"loadtest" help:"Put load on it: many simulated workers over HTTP, and the books compared with what they were told."`
+	Run      runCommand      `cmd:"" default:"withargs" help:"Run the network until Ctrl-C (the default)."`
+	Demo     demoCommand     `cmd:"" help:"Run it with three workers and a small target, until each has been paid and that has been verified on chain."`
+	Load     loadtestCommand `cmd:"" name:"loadtest" help:"Put load on it: many simulated workers over HTTP, and the books compared with what they were told."`
+	Simulate simulateCommand `cmd:"" help:"Play the scheduling policy with 100,000 endpoints and 10,000 workers, in simulated time."`
 
 	Verbose bool `short:"v" help:"Show the functions' logs; without it, warnings and errors only."`
 }
