@@ -196,6 +196,22 @@ var damages = []damage{
 		w.logs(w.receiptOf(w.done(w.worker(1))))
 		return nil
 	}, []string{DoubleReceipt}, "has its receipt in 0x"},
+	{"a forged receipt is adopted", func(w *world) func() {
+		forged := w.receiptOf(w.confirmed(w.worker(1)))
+		forged.AmountMicros++
+		nonce := w.accountNonce()
+		mined, err := w.Chain.Log(w.Context(), forged) // with the log sender's key
+		w.must(err)
+		w.must(w.db.AdoptNonce(w.Context(), ledger.NonceUse{
+			BatchKey: ledger.BatchKey{Sender: w.Sender(), AccountNonce: nonce}, Tx: mined.TxHash, Block: mined.BlockNumber.Uint64(),
+			To: w.LogAddress, Calldata: []byte("forged"), Receipts: []ledger.PayoutID{forged.PayoutID},
+		}, w.now))
+		b, err := w.db.ReserveReceipts(w.Context(), w.Sender(), w.LogAddress, w.accountNonce(), 100, w.now, nil)
+		if w.must(err); b != nil {
+			w.Errorf("a second receipt in %+v", b)
+		}
+		return nil
+	}, []string{WrongReceipt, WrongReceipt}, "says {PayoutID:"},
 	{"a receipt that says otherwise", func(w *world) func() {
 		p := w.done(w.worker(1))
 		w.set(p, "ResultsHash", strings.Repeat("cd", 32))
