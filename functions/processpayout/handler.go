@@ -16,9 +16,12 @@ import (
 	"log/slog"
 	"net/http"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/BlockRunAI/worker-network/functions/internal/web"
 	"github.com/BlockRunAI/worker-network/shared/hint"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
+	"github.com/BlockRunAI/worker-network/shared/telemetry"
 	"github.com/BlockRunAI/worker-network/shared/x402"
 )
 
@@ -50,14 +53,22 @@ func (h handler) serve(r *http.Request) (any, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.AttemptTime)
 	defer cancel()
-	if d.Hint.Receipts {
-		return answer{d.Hint.String(), h.Receipts.Try(ctx)}, nil
+	ctx, end := telemetry.Follow(ctx, d.Sent(ctx), "hint", attribute.String("hint", d.Hint.String()))
+	answer, err := h.follow(ctx, d.Hint)
+	end(err)
+	return answer, err
+}
+
+// follow does what the hint is at.
+func (h handler) follow(ctx context.Context, at hint.Hint) (answer, error) {
+	if at.Receipts {
+		return answer{at.String(), h.Receipts.Try(ctx)}, nil
 	}
-	outcome, err := h.pay(ctx, *d.Hint.Payout)
-	if why, ack := h.acknowledge(ctx, *d.Hint.Payout, err); ack {
-		return answer{d.Hint.String(), why}, nil
+	outcome, err := h.pay(ctx, *at.Payout)
+	if why, ack := h.acknowledge(ctx, *at.Payout, err); ack {
+		return answer{at.String(), why}, nil
 	}
-	return answer{d.Hint.String(), outcome}, err
+	return answer{at.String(), outcome}, err
 }
 
 func readPush(r *http.Request) (hint.Delivery, error) {

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/BlockRunAI/worker-network/shared/chain"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/receipt"
+	"github.com/BlockRunAI/worker-network/shared/telemetry"
 )
 
 // advance moves one open batch on, as far as it can go now.
@@ -25,7 +28,15 @@ func (p *pass) advance(ctx context.Context, b ledger.ReceiptBatch) error {
 			return err
 		}
 	}
-	switch s := p.Policy.DecideBatch(v).(type) {
+	step := p.Policy.DecideBatch(v)
+	ctx, end := telemetry.Span(ctx, "receipts "+name(step), attribute.String("batch", b.BatchKey.String()))
+	err = p.do(ctx, b, step)
+	end(err)
+	return err
+}
+
+func (p *pass) do(ctx context.Context, b ledger.ReceiptBatch, step BatchStep) error {
+	switch s := step.(type) {
 	case LogConfirm:
 		return p.confirm(ctx, b, s)
 	case LogSend:

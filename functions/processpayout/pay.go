@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/BlockRunAI/worker-network/shared/ledger"
+	"github.com/BlockRunAI/worker-network/shared/telemetry"
 )
 
 // maxSteps is far more than the longest way through Decide.
@@ -37,7 +39,9 @@ func (h handler) pay(ctx context.Context, id ledger.PayoutID) (outcome string, e
 	for range maxSteps {
 		a.view.Now = h.Now()
 		step := h.Policy.Decide(a.view)
-		outcome, err := a.do(ctx, step)
+		doing, end := telemetry.Span(ctx, "payout "+name(step))
+		outcome, err := a.do(doing, step)
+		end(err)
 		if outcome != "" || err != nil {
 			a.log(ctx, step, err)
 			return outcome, err
@@ -77,10 +81,15 @@ func (a *attempt) do(ctx context.Context, step Step) (outcome string, err error)
 	}
 }
 
+// name is a step's, as the package writes it: Authorise, LogSend.
+func name(step any) string { return reflect.TypeOf(step).Name() }
+
 // look asks the chain what became of the nonce.
 func (a *attempt) look(ctx context.Context, hint common.Hash) {
 	a.view.Chain = nil
-	c, err := a.Chain.Authorization(ctx, a.view.Payout, hint)
+	reading, end := telemetry.Span(ctx, "read the chain")
+	c, err := a.Chain.Authorization(reading, a.view.Payout, hint)
+	end(err)
 	if err != nil {
 		a.Log.WarnContext(ctx, "chain not readable", slog.String("payout", a.id.String()), slog.Any("error", err))
 		return
@@ -142,6 +151,9 @@ func (a *attempt) log(ctx context.Context, step Step, err error) {
 	case Confirm:
 		message = "payout confirmed"
 		attrs = append(attrs, slog.String("tx", s.Tx.Hex()), slog.Uint64("block", s.Block))
+		if err == nil {
+			telemetry.PayoutLatency.Observe(ctx, a.Now().Sub(p.CreatedAt).Seconds())
+		}
 	case Fail:
 		level, message = slog.LevelError, "payout failed"
 		attrs = append(attrs, slog.String("reason", s.Reason))

@@ -9,9 +9,12 @@ import (
 	"net/http"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/BlockRunAI/worker-network/functions/internal/web"
 	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
+	"github.com/BlockRunAI/worker-network/shared/telemetry"
 )
 
 // Store keeps tasks, assignments, results and the books.
@@ -65,7 +68,15 @@ func (d Deps) submit(r *http.Request) (any, error) {
 		}
 	}
 	answer := s.answer()
+	count(ctx, answer.Results)
 	d.Log.InfoContext(ctx, "results judged", slog.Int("submitted", len(results)), slog.Int("accepted", answer.Accepted),
 		slog.Int("rejected", len(answer.Errors)), slog.String("earned", answer.Earned))
 	return answer, nil
+}
+
+// count counts what became of the results. Codes are few: api.Code.
+func count(ctx context.Context, outcomes []api.Outcome) {
+	for _, o := range outcomes {
+		telemetry.ChecksJudged.Add(ctx, 1, attribute.String("outcome", string(o.Status)), attribute.String("code", string(o.Code)))
+	}
 }

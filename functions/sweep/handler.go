@@ -15,6 +15,7 @@ import (
 	"github.com/BlockRunAI/worker-network/functions/internal/web"
 	"github.com/BlockRunAI/worker-network/shared/hint"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
+	"github.com/BlockRunAI/worker-network/shared/telemetry"
 )
 
 // Store knows what is due.
@@ -92,6 +93,10 @@ func (d Deps) sweep(ctx context.Context) (Summary, error) {
 	sum.Receipts = count
 	if count > 0 {
 		sum.OldestReceiptSeconds = int64(now.Sub(oldest).Seconds())
+	}
+	if receiptsErr == nil {
+		telemetry.ReceiptsWait.Set(ctx, count)
+		telemetry.ReceiptOldest.Set(ctx, sum.OldestReceiptSeconds)
 	}
 	var exportErr error
 	sum.ResultLog, exportErr = d.Exporter.Export(ctx)

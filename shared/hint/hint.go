@@ -6,10 +6,13 @@
 package hint
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 )
@@ -100,6 +103,25 @@ type Delivery struct {
 	Hint      Hint
 	MessageID string
 	Attempt   int // from 1 when the subscription has a dead-letter topic, else 0
+
+	trace propagation.MapCarrier
+}
+
+// Sent is ctx with the trace in which the hint was published, if its publisher
+// said so.
+func (d Delivery) Sent(ctx context.Context) context.Context {
+	return propagation.TraceContext{}.Extract(ctx, d.trace)
+}
+
+// traceOf are the attributes of a message that belongs to ctx's trace: W3C's
+// traceparent. Nil without a trace.
+func traceOf(ctx context.Context) map[string]string {
+	attributes := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, attributes)
+	if len(attributes) == 0 {
+		return nil
+	}
+	return attributes
 }
 
 // DecodePush reads the body of a push request. All errors are ErrMalformed;
@@ -109,7 +131,7 @@ func DecodePush(body []byte) (Delivery, error) {
 	if err := json.Unmarshal(body, &p); err != nil {
 		return Delivery{}, fmt.Errorf("%w: body is not a push request: %w", ErrMalformed, err)
 	}
-	d := Delivery{MessageID: p.Message.MessageID, Attempt: p.DeliveryAttempt}
+	d := Delivery{MessageID: p.Message.MessageID, Attempt: p.DeliveryAttempt, trace: p.Message.Attributes}
 	data, err := base64.StdEncoding.DecodeString(p.Message.Data)
 	if err != nil {
 		return d, fmt.Errorf("%w: data is not base64: %w", ErrMalformed, err)

@@ -38,7 +38,7 @@ func NewPublisher(ctx context.Context, topic string, opts ...option.ClientOption
 func (p *Publisher) Publish(ctx context.Context, hints ...Hint) error {
 	sent := make([]*pubsub.PublishResult, len(hints))
 	for i, h := range hints {
-		sent[i] = p.topic.Publish(ctx, &pubsub.Message{Data: h.Encode()})
+		sent[i] = p.topic.Publish(ctx, &pubsub.Message{Data: h.Encode(), Attributes: traceOf(ctx)})
 	}
 	var errs []error
 	for i, r := range sent {

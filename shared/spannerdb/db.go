@@ -56,7 +56,7 @@ func OpenConfig(ctx context.Context, c Config, opts ...option.ClientOption) (*DB
 	// The client's own metrics would go to Cloud Monitoring from a background
 	// goroutine, which a function that is frozen between requests cannot keep up.
 	config := spanner.ClientConfig{DisableNativeMetrics: true}
-	client, err := spanner.NewClientWithConfig(ctx, c.Database, config, opts...)
+	client, err := spanner.NewClientWithConfig(ctx, c.Database, config, append(counted(), opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("spannerdb: open %q (want projects/P/instances/I/databases/D): %w", c.Database, err)
 	}
