@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/BlockRunAI/worker-network/worker-cli/internal/state"
 	"github.com/BlockRunAI/worker-network/worker-cli/internal/view"
 	"github.com/BlockRunAI/worker-network/worker-cli/internal/wallet"
 )
@@ -18,6 +19,8 @@ const (
 	exitDisagree   = 5 // of audit alone
 	exitUnfinished = 6 // of audit alone
 	exitSick       = 7 // of doctor alone
+	exitLocked     = 8 // of run alone
+	exitOutdated   = 9 // of run alone
 	exitAtOnce     = 130
 )
 
@@ -36,6 +39,8 @@ var exits = []struct {
 	{exitDisagree, errDisagree, "audit: there are disagreements"},
 	{exitUnfinished, errUnfinished, "audit: not finished, run it again"},
 	{exitSick, errSick, "doctor: something keeps the worker from working"},
+	{exitLocked, state.ErrLocked, "run: another worker runs for this wallet"},
+	{exitOutdated, errOutdated, "run: the network takes newer workers only: update this one"},
 	{exitAtOnce, view.ErrAtOnce, "stopped at once, without submitting what there was"},
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/BlockRunAI/worker-network/worker-cli/internal/state"
 	"github.com/BlockRunAI/worker-network/worker-cli/internal/view"
 	"github.com/BlockRunAI/worker-network/worker-cli/internal/wallet"
 )
@@ -15,7 +16,7 @@ import (
 // The codes never change their meaning; programs rely on them.
 func TestExitCodes(t *testing.T) {
 	for want, err := range map[int]error{
-		1: errors.New("anything"), 2: usageError{wallet.ErrNone}, 3: wallet.ErrNone, 4: wallet.ErrBad, 5: errDisagree, 6: errUnfinished, 7: errSick, 130: view.ErrAtOnce,
+		1: errors.New("anything"), 2: usageError{wallet.ErrNone}, 3: wallet.ErrNone, 4: wallet.ErrBad, 5: errDisagree, 6: errUnfinished, 7: errSick, 8: state.ErrLocked, 9: errOutdated, 130: view.ErrAtOnce,
 	} {
 		if got := exitCode(fmt.Errorf("wrapped: %w", err)); got != want {
 			t.Errorf("%v is %d, want %d", err, got, want)
@@ -25,7 +26,7 @@ func TestExitCodes(t *testing.T) {
 	for _, e := range exits {
 		codes = append(codes, e.code)
 	}
-	if !slices.Equal(codes, []int{0, 1, 2, 3, 4, 5, 6, 7, 130}) {
+	if !slices.Equal(codes, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130}) {
 		t.Errorf("the table has %v", codes)
 	}
 }

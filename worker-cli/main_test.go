@@ -99,6 +99,10 @@ func (n *network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", "60")
 		w.WriteHeader(http.StatusTooManyRequests)
 		return
+	case "outdated":
+		w.WriteHeader(http.StatusUpgradeRequired)
+		_ = json.NewEncoder(w).Encode(api.ErrorBody{Error: "too old", MinimumVersion: "v9.0.0"})
+		return
 	case "garbage":
 		fmt.Fprint(w, "<html>hello")
 		return
@@ -131,9 +135,23 @@ func (n *network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(n.tasks())
 		return
 	}
-	if n.mood == "deaf" {
+	if r.URL.Path != "/api"+api.ResultsPath { // somebody looks whether anybody is there
+		http.NotFound(w, r)
+		return
+	}
+	switch n.mood {
+	case "deaf":
 		n.deaf++
 		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	case "hung":
+		n.deaf++
+		n.mu.Unlock() // the others are answered
+		select {
+		case <-r.Context().Done():
+		case <-time.After(10 * time.Second):
+		}
+		n.mu.Lock()
 		return
 	}
 	results, _, err := api.DecodeResults(r.Body)

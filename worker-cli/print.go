@@ -12,8 +12,9 @@ import (
 // printer writes what the worker does, as lines for people or as JSON.
 type printer struct {
 	console
-	now  func() time.Time
-	idle bool // the last poll brought nothing, and that has been said
+	now   func() time.Time
+	idle  bool // the last poll brought nothing, and that has been said
+	dated bool // lines have their date, too
 }
 
 // started is the first event of run, in JSON.
@@ -69,6 +70,17 @@ func (p *printer) event(e runner.Event) {
 			return
 		}
 		p.line("%s  not checked: %s  (%s)", e.TaskID, e.Reason, e.URL)
+		if e.Hint != "" {
+			p.line("%s  %s", e.TaskID, e.Hint)
+		}
+	case runner.Withheld:
+		p.line("%s failed, and nothing is said of their targets: %s", counted(int64(e.Checks), "check"), e.Reason)
+	case runner.Limited:
+		p.line("%s left out: the limits allow no more in this minute", counted(int64(e.Checks), "check"))
+	case runner.Note:
+		p.line("%s: %s", e.About, e.Text)
+	case runner.Paid:
+		p.line("paid $%s for %s, payout %d: %s", e.Amount, counted(e.Checks, "check"), e.Payout, txText(e.ChainID, e.Tx))
 	case runner.Submitted:
 		p.submitted(e)
 	case runner.Problem:
@@ -78,7 +90,7 @@ func (p *printer) event(e runner.Event) {
 	case runner.Stopped:
 		p.line("stopped; checks: %d, earned $%s with %s", e.Checks, e.Earned, results(e.Accepted))
 		if e.Unsent > 0 {
-			p.line("%s could not be submitted", results(e.Unsent))
+			p.line("%s could not be submitted%s", results(e.Unsent), kept(e.Kept))
 		}
 	}
 }
@@ -114,6 +126,13 @@ func results(n int) string {
 	return fmt.Sprintf("%d results", n)
 }
 
+func kept(yes bool) string {
+	if !yes {
+		return ""
+	}
+	return ": kept, and submitted if the worker is started again within five minutes"
+}
+
 func waiting(n int) string {
 	if n == 0 {
 		return ""
@@ -123,7 +142,11 @@ func waiting(n int) string {
 
 // line prints a line with the time of day.
 func (p *printer) line(format string, args ...any) {
-	p.say(p.now().Format("15:04:05")+"  "+format, args...)
+	layout := time.TimeOnly
+	if p.dated {
+		layout = time.DateTime
+	}
+	p.say(p.now().Format(layout)+"  "+format, args...)
 }
 
 func (p *printer) say(format string, args ...any) {

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
+	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/worker-cli/internal/check"
 	"github.com/BlockRunAI/worker-network/worker-cli/internal/client"
 	"github.com/BlockRunAI/worker-network/worker-cli/internal/runner"
@@ -24,7 +26,8 @@ type runCmd struct {
 	Interval time.Duration `default:"30s" help:"Time between two polls; less than 10s only for an API on this machine."`
 	Once     bool          `help:"Poll and check once, then stop."`
 
-	Show showFlags `embed:""`
+	Show   showFlags   `embed:""`
+	Bounds boundsFlags `embed:""`
 
 	AllowPort    []uint16 `placeholder:"PORT" help:"Check targets on this port, too, beside 80, 443, 8080 and 8443."`
 	AllowPrivate bool     `help:"Let tasks reach this machine and its network. Only for local development!"`
@@ -43,6 +46,10 @@ func (r runCmd) Run(c console) error {
 	if err := r.validate(); err != nil {
 		return usageError{err}
 	}
+	block, err := r.Bounds.blocklist()
+	if err != nil {
+		return usageError{err}
+	}
 	w, err := wallet.Find(r.Wallet, c.getenv)
 	if err != nil {
 		return err
@@ -52,7 +59,11 @@ func (r runCmd) Run(c console) error {
 		return usageError{err}
 	}
 	network.Prove(w.SignPoll)
-	checker := check.New(check.Options{Ports: append(check.DefaultPorts, r.AllowPort...), AllowPrivate: r.AllowPrivate})
+	dir, release, err := r.claim(c, w.Address)
+	if err != nil {
+		return err
+	}
+	defer release()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	show := printer{console: c, now: time.Now}
@@ -61,18 +72,72 @@ func (r runCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	worker := runner.New(runner.Config{API: network, Check: checker.Check, Sign: w.Sign, Interval: r.Interval, Emit: front.event})
+	emit, closeLog, err := r.logged(c, w, front.event)
+	if err != nil {
+		return usageError{err}
+	}
+	defer closeLog()
+	limits := runner.NewLimits(r.Bounds.MaxChecks, int64(r.Bounds.MaxTraffic))
+	checker := check.New(check.Options{
+		Ports: append(check.DefaultPorts, r.AllowPort...), AllowPrivate: r.AllowPrivate, Block: block, Used: limits.Moved,
+	})
+	config := runner.Config{
+		API: network, Check: checker.Check, Sign: w.Sign, Interval: r.Interval, Emit: emit,
+		Line: network, Offset: network.ClockOffset, Limits: limits,
+		Standing: func(ctx context.Context) (api.WorkerStatus, error) {
+			return network.Status(ctx, client.StatusQuery{Payouts: 20})
+		},
+	}
+	if dir != nil {
+		config.Keep = runner.File{Path: dir.Results(), Address: w.Address}
+	}
+	return r.work(ctx, stop, front, runner.New(config))
+}
+
+// work lets the worker work, until it is told to stop or may not go on.
+func (r runCmd) work(ctx context.Context, stop context.CancelFunc, front *front, worker *runner.Runner) error {
 	defer context.AfterFunc(ctx, func() {
 		stop() // from here on a signal ends the process
 		front.stopping()
 	})()
 	if !r.Once {
-		return front.run(ctx, func(ctx context.Context) { worker.Run(ctx) })
+		err := front.run(ctx, func(ctx context.Context) { worker.Run(ctx) })
+		return errors.Join(err, outdated(worker.Err()))
 	}
 	if err := worker.Once(ctx); !errors.Is(err, context.Canceled) {
-		return err
+		return outdated(err)
 	}
 	return nil
+}
+
+// errOutdated: the network takes newer workers only.
+var errOutdated = errors.New("this worker is too old for the network")
+
+// outdated explains an answer that means errOutdated; other errors it leaves
+// as they are.
+func outdated(err error) error {
+	e, ok := errors.AsType[*client.Error](err)
+	if !ok || e.Status != http.StatusUpgradeRequired {
+		return err
+	}
+	wanted := "a newer one"
+	if e.Minimum != "" {
+		wanted = e.Minimum + " or newer"
+	}
+	return fmt.Errorf("%w: it is %s, and the network wants %s; get the latest version the way you got this one, and start it again: what was earned stays yours",
+		errOutdated, readBuild().Version, wanted)
+}
+
+// logged also writes what happens to the log file, if there is to be one.
+func (r runCmd) logged(c console, w *wallet.Wallet, emit func(runner.Event)) (both func(runner.Event), closeLog func(), err error) {
+	file, err := r.Bounds.openLog()
+	if file == nil {
+		return emit, func() {}, err
+	}
+	c.out, c.err = file, file
+	log := &printer{console: c, now: time.Now, dated: true}
+	log.start(r, w)
+	return func(e runner.Event) { log.event(e); emit(e) }, func() { file.Close() }, nil
 }
 
 func (r runCmd) validate() error {
@@ -83,7 +148,7 @@ func (r runCmd) validate() error {
 	if r.Interval < lowest || r.Interval > maxInterval {
 		return fmt.Errorf("--interval %v is not between %v and %v", r.Interval, lowest, maxInterval)
 	}
-	return nil
+	return r.Bounds.validate()
 }
 
 // isLocal reports whether the API is on this machine.

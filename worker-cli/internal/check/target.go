@@ -106,6 +106,9 @@ func permitHost(host string) error {
 		if ip.Is4In6() {
 			return marked(ErrPrivate, "%s is an IPv4 address in disguise", host)
 		}
+		if !ip.IsGlobalUnicast() || ip.IsPrivate() {
+			return marked(ErrPrivate, "%s is not a public address", host)
+		}
 		return nil
 	}
 	name := strings.ToLower(strings.TrimSuffix(host, "."))

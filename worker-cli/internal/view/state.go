@@ -79,6 +79,10 @@ func (s *State) Event(e runner.Event, at time.Time) {
 	case runner.Problem:
 		s.trouble(at, fmt.Sprintf("%s; trying again in %v%s", e.Error, e.RetryIn().Round(time.Second), kept(e.Waiting)))
 		s.healed = false
+	case runner.Withheld:
+		s.trouble(at, fmt.Sprintf("%s failed, and nothing is said of their targets: %s", counted(e.Checks, "check"), e.Reason))
+	case runner.Note:
+		s.trouble(at, e.About+": "+e.Text)
 	case runner.Dropped:
 		s.trouble(at, fmt.Sprintf("gave up %s: %s", counted(e.Results, "result"), e.Reason))
 	}
