@@ -14,6 +14,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/BlockRunAI/worker-network/shared/chain"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/localcloud/devchain"
 	"github.com/BlockRunAI/worker-network/shared/localcloud/spannertest"
@@ -245,21 +246,28 @@ func TestNodeDown(t *testing.T) {
 	}
 }
 
-// A node whose logs leave something out raises no alarm: what does not agree
-// is looked up in another way first.
+// A node whose logs leave something out cannot hide anything: its balances give
+// it away, and the run fails where it stands until a node tells all.
 func TestLogsLeftOut(t *testing.T) {
 	w := newWorld(t, devchain.Options{})
 	w.deps.Books = noBooks{}
 	w.done(w.worker(1))
-	w.done(w.worker(2))
+	_, err := w.Plain(t.Context(), elsewhere, 5)
+	w.must(err)
 	w.Intercept(func(ctx context.Context, call devchain.Call, next devchain.Next) (json.RawMessage, error) {
 		if call.Method == "eth_getLogs" {
 			return json.RawMessage("[]"), nil
 		}
 		return next(ctx, call)
 	})
-	if report, _ := w.run(); !report.Balanced || report.Payouts != 2 || report.Transfers != 0 {
-		t.Errorf("report %+v", report)
+	for range 2 {
+		if report, err := w.deps.Run(t.Context(), false); !errors.Is(err, chain.ErrLeftOut) || report.Blocks.To != 0 {
+			t.Errorf("report %+v, %v", report, err)
+		}
+	}
+	w.Intercept(nil)
+	if report, _ := w.run(); report.Kinds[OutsideBooks] != 1 || report.Payouts != 1 || report.Transfers != 2 {
+		t.Errorf("at last: %+v", report)
 	}
 }
 

@@ -57,6 +57,7 @@ type Leases interface {
 type Chain interface {
 	Heads(ctx context.Context) (chain.Heads, error)
 	TransfersFrom(ctx context.Context, token, treasury common.Address, from, to uint64, yield func(chain.Transfer) error) error
+	CheckTransfers(ctx context.Context, token, treasury common.Address, from, to uint64, sent ledger.Micros) error
 	LogTransactionsOf(ctx context.Context, sender, logAddress common.Address, from, to uint64, yield func(chain.LogTransaction) error) error
 }
 

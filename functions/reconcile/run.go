@@ -136,11 +136,17 @@ func (r *run) blocks(ctx context.Context) error {
 // transfers compares each transfer in a range with its payout.
 func (r *run) transfers(ctx context.Context, from, to uint64, found *findings) error {
 	var all []chain.Transfer
-	err := r.Chain.TransfersFrom(ctx, r.Scope.Token, r.Scope.Treasury, from, to, func(t chain.Transfer) error {
+	var sent ledger.Micros
+	err := r.Chain.TransfersFrom(ctx, r.Scope.Token, r.Scope.Treasury, from, to, func(t chain.Transfer) (err error) {
 		all = append(all, t)
-		return nil
+		sent, err = sent.Add(t.Value)
+		return err
 	})
 	if err != nil {
+		return err
+	}
+	// Money that left outside the books must not be hidden by logs cut short.
+	if err := r.Chain.CheckTransfers(ctx, r.Scope.Token, r.Scope.Treasury, from, to, sent); err != nil {
 		return err
 	}
 	r.report.Transfers += len(all)

@@ -14,16 +14,18 @@ import (
 const getLogs = "eth_getLogs"
 
 // filter says which logs to look for: of one contract, with one of the events
-// (topic 0), indexed by first (topic 1) and, unless it is nil, second (topic 2).
+// (topic 0), indexed by first (topic 1), unless any will do, and, unless it is
+// nil, second (topic 2).
 type filter struct {
 	contract common.Address
 	events   []common.Hash
 	first    common.Hash
+	anyFirst bool
 	second   *common.Hash
 }
 
 func (f filter) matches(l *types.Log) bool {
-	return l.Address == f.contract && len(l.Topics) >= 2 && slices.Contains(f.events, l.Topics[0]) && l.Topics[1] == f.first &&
+	return l.Address == f.contract && len(l.Topics) >= 2 && slices.Contains(f.events, l.Topics[0]) && (f.anyFirst || l.Topics[1] == f.first) &&
 		(f.second == nil || len(l.Topics) >= 3 && l.Topics[2] == *f.second)
 }
 
@@ -56,6 +58,9 @@ func (c *Client) logs(ctx context.Context, f filter, from, to uint64, yield func
 // is not to be relied on for what it leaves out either.
 func (c *Client) logsOnce(ctx context.Context, f filter, from, to uint64) ([]*types.Log, error) {
 	topics := []any{f.events, f.first}
+	if f.anyFirst {
+		topics[1] = nil
+	}
 	if f.second != nil {
 		topics = append(topics, *f.second)
 	}
