@@ -14,7 +14,8 @@ module "gettasks" {
   concurrency     = 80
 
   environment = merge(local.common_environment, {
-    TASKS_PER_POLL = tostring(var.tasks_per_poll)
+    TASKS_PER_POLL     = tostring(var.tasks_per_poll)
+    MIN_WORKER_VERSION = var.min_worker_version
   })
 
   depends_on = [terraform_data.build_ready]

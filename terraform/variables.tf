@@ -97,6 +97,17 @@ variable "tasks_per_poll" {
   }
 }
 
+variable "min_worker_version" {
+  description = "Workers (worker-cli) that are older get no tasks and are told to update, such as v1.2.0. Empty: all are taken."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.min_worker_version == "" || can(regex("^v[0-9]+\\.[0-9]+\\.[0-9]+$", var.min_worker_version))
+    error_message = "min_worker_version is of the form v1.2.0, or empty."
+  }
+}
+
 variable "task_shards" {
   description = "Of the due queue. One for each 1000 tasks or so; the tasks are loaded again after a change."
   type        = number

@@ -28,8 +28,8 @@ func Build(ctx context.Context, lookup config.Lookup) (http.Handler, error) {
 		return nil, err
 	}
 	log := telemetry.NewProjectLogger(os.Stderr, c.Log.Level, c.Log.Project)
-	return schema.Checked(New(Deps{
+	return web.MinimumVersion(c.MinWorkerVersion, schema.Checked(New(Deps{
 		Store: db, Now: time.Now, TasksPerPoll: c.TasksPerPoll,
 		Log: log,
-	}), db, log), nil
+	}), db, log)), nil
 }

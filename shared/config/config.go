@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
+	"golang.org/x/mod/semver"
 
 	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
@@ -83,6 +84,9 @@ type GetTasks struct {
 	Log          Log
 	Database     Database
 	TasksPerPoll int `env:"TASKS_PER_POLL, default=10"`
+	// MinWorkerVersion, such as v1.2.0: older workers get no tasks, but are told
+	// to update. Empty takes all.
+	MinWorkerVersion string `env:"MIN_WORKER_VERSION"`
 }
 
 // Validate reports values that could not work.
@@ -90,6 +94,9 @@ func (c *GetTasks) Validate() error {
 	var p problems
 	c.Database.check(&p)
 	p.between("TASKS_PER_POLL", c.TasksPerPoll, 1, 50)
+	if v := c.MinWorkerVersion; v != "" && (!semver.IsValid(v) || semver.Canonical(v) != v) {
+		p.add("MIN_WORKER_VERSION", "is %q; want a version such as v1.2.0, or leave it empty", v)
+	}
 	return p.err()
 }
 

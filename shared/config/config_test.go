@@ -111,6 +111,8 @@ func TestRefusals(t *testing.T) {
 		{&GetTasks{}, []string{"SPANNER_DATABASE", ""}, "SPANNER_DATABASE"},
 		{&GetTasks{}, []string{"TASKS_PER_POLL", "0"}, "TASKS_PER_POLL"},
 		{&GetTasks{}, []string{"TASKS_PER_POLL", "many"}, "many"},
+		{&GetTasks{}, []string{"MIN_WORKER_VERSION", "1.2.0"}, "MIN_WORKER_VERSION"},
+		{&GetTasks{}, []string{"MIN_WORKER_VERSION", "v1.2"}, "MIN_WORKER_VERSION"},
 		{&SubmitResults{}, []string{"PAYOUT_TOPIC", "-"}, "PAYOUT_TOPIC"},
 		{&SubmitResults{}, []string{"CHAIN_ID", "1"}, "CHAIN_ID"},
 		{&SubmitResults{}, []string{"CHAIN_ID", "-"}, "CHAIN_ID"},
