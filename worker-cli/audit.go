@@ -22,7 +22,7 @@ import (
 )
 
 type auditCmd struct {
-	RPC        string   `required:"" placeholder:"URL" env:"BASE_RPC_URL" help:"A node of the chain. What it leaves out is not noticed, so choose one you trust."`
+	RPC        string   `required:"" placeholder:"URL" env:"BASE_RPC_URL" help:"A node of the chain. One can lie, so choose one you trust, or ask two."`
 	ChainID    int64    `name:"chain-id" default:"8453" env:"CHAIN_ID" help:"8453 is Base, 84532 Base Sepolia and a local network."`
 	Treasury   string   `required:"" placeholder:"0x..." env:"TREASURY_ADDRESS" help:"Who pays."`
 	LogAddress string   `required:"" placeholder:"0x..." env:"BLOCKRUN_LOG_ADDRESS" help:"Where receipts are sent."`

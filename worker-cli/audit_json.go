@@ -30,6 +30,7 @@ type (
 		Disagreements []auditDisagreement `json:"disagreements"`
 		Unlisted      int64               `json:"unlisted"` // further disagreements, which are not remembered
 		Strange       int                 `json:"strange"`  // transactions to the log address that claim nothing
+		Proven        bool                `json:"proven"`   // the treasury's balances account for all transfers
 
 		ResultLog *auditLog `json:"resultLog,omitempty"`
 	}
@@ -81,7 +82,7 @@ func auditJSON(a auditCmd, s audit.Scope, r audit.Report) auditReport {
 	sum := func(w audit.Worker) auditTotal { return auditTotal{w.Payouts, w.Results, w.Paid.String()} }
 	out := auditReport{
 		OK: r.OK(), ChainID: s.ChainID, USDC: s.Token.Hex(), Treasury: s.Treasury.Hex(), LogAddress: s.LogAddress.Hex(), Scan: a.Scan,
-		From: r.From, To: r.To, Total: sum(total(r)), Strange: r.Strange, Unlisted: found(r) - int64(len(r.Disagreements)),
+		From: r.From, To: r.To, Total: sum(total(r)), Strange: r.Strange, Proven: r.Proven, Unlisted: found(r) - int64(len(r.Disagreements)),
 		Workers: []auditWorker{}, Payouts: []auditPayout{}, Waiting: []auditTransfer{}, Disagreements: []auditDisagreement{},
 	}
 	for _, sender := range s.Senders {

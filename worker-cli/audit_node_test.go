@@ -86,8 +86,8 @@ func (l *nodeLimits) intercept(ctx context.Context, call devchain.Call, next dev
 		if rules["nologs"] > 0 {
 			return json.RawMessage("[]"), nil
 		}
-	case "eth_getTransactionCount":
-		if rules["pruned"] > 0 {
+	case "eth_getTransactionCount", "eth_call":
+		if rules["pruned"] > 0 && !strings.Contains(string(call.Params[len(call.Params)-1]), "latest") {
 			return nil, &devchain.RPCError{Code: -32000, Message: "missing trie node 00 (path ) state 0x00 is not available"}
 		}
 	}

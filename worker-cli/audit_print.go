@@ -97,6 +97,11 @@ func (p *auditPrinter) report(a auditCmd, s audit.Scope, r audit.Report) error {
 	if r.Strange > 0 {
 		p.say("Strangers sent %s to the log address, none of them a receipt.", counted(int64(r.Strange), "transaction"))
 	}
+	if r.Proven {
+		p.say("The treasury's balances account for all transfers: the node left none out.")
+	} else {
+		p.say("That the node left no transfer out is not proven: it does not know the balance before the first block.")
+	}
 	p.say("")
 	if r.OK() {
 		p.say("All agree.")

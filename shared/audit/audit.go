@@ -60,6 +60,7 @@ type Trail struct {
 	foreign  []Disagreement   // found while reading
 	unlisted int              // receipts by strangers beyond maxForeign
 	strange  int
+	proven   bool
 }
 
 // logged is one receipt and where it was written.
@@ -171,7 +172,7 @@ func (t *Trail) Report() Report { return t.ReportWith(nil) }
 // ReportWith judges it, and compares every receipt with the result log, unless
 // results is nil.
 func (t *Trail) ReportWith(results *Results) Report {
-	r := Report{From: t.first, To: t.next - min(t.next, 1), Strange: t.strange, Unlisted: t.unlisted, Disagreements: slices.Clone(t.foreign)}
+	r := Report{From: t.first, To: t.next - min(t.next, 1), Strange: t.strange, Unlisted: t.unlisted, Proven: t.proven, Disagreements: slices.Clone(t.foreign)}
 	byNonce, sums := t.byNonce(), results.sums()
 	if results != nil {
 		r.Log = &LogReport{}

@@ -21,6 +21,8 @@ type Report struct {
 	Unlisted      int // further log transactions of kind UnknownSender, which are not listed
 	Strange       int // transactions to the log address by strangers that claim nothing
 
+	Proven bool // the treasury's balances account for all transfers: none was left out
+
 	Log *LogReport // nil: no result log was given
 }
 

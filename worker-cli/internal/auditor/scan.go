@@ -79,7 +79,14 @@ func (s Scan) Run(ctx context.Context) (*audit.Trail, error) {
 	if err != nil {
 		return trail, err
 	}
-	return trail, s.patiently(ctx, func() error { return trail.Complete(ctx, s.Node) })
+	if err := s.patiently(ctx, func() error { return trail.Complete(ctx, s.Node) }); err != nil {
+		return trail, err
+	}
+	err = s.patiently(ctx, func() error { return trail.Prove(ctx, s.Node) })
+	if errors.Is(err, ErrPruned) {
+		err = nil // then it is not proven, and the report says so
+	}
+	return trail, err
 }
 
 func (s Scan) safe(ctx context.Context) (uint64, error) {
@@ -175,7 +182,7 @@ func (s Scan) patiently(ctx context.Context, step func() error) error {
 			return errors.Join(err, ctx.Err())
 		case pruned(err):
 			return fmt.Errorf("%w: %w", ErrPruned, err)
-		case try == patience || errors.Is(err, audit.ErrLeftOut) || errors.Is(err, ErrState):
+		case try == patience || errors.Is(err, audit.ErrLeftOut) || errors.Is(err, chain.ErrLeftOut) || errors.Is(err, ErrState):
 			return err
 		}
 		if s.Retry != nil {
