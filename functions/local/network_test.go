@@ -70,6 +70,7 @@ func TestNetwork(t *testing.T) {
 	t.Run("bad results", func(t *testing.T) { badResults(t, n) })
 	t.Run("one hundred times the same", func(t *testing.T) { sameResults(t, n) })
 	t.Run("a check is paid and receipted", func(t *testing.T) { paid(t, n) })
+	t.Run("a linked wallet's spend counts", func(t *testing.T) { linked(t, n) })
 	t.Run("what was accepted is in the result log", func(t *testing.T) { exported(t, n) })
 	select {
 	case err := <-n.Failed():

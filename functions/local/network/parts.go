@@ -80,9 +80,12 @@ func dropDatabase(host, database string) error {
 }
 
 // spendLog is what RefreshReputation reads at the start: two wallets that have
-// paid for LLM calls, one of them enough to be silver.
+// paid for LLM calls, one of them enough to be silver, and the Solana wallet of
+// the mnemonic "test test test test test test test test test test test junk",
+// which makes the worker gold that it is linked to.
 const spendLog = `{"wallet":"0x00000000000000000000000000000000000051AE","costUsd":"12.50"}
 {"wallet":"0x00000000000000000000000000000000000b4073","costUsd":0.75}
+{"wallet":"oeYf6KAJkLYhBuR8CiGc6L4D4Xtfepr85fuDgA9kq96","costUsd":"60"}
 `
 
 func (n *Network) startBucket(ctx context.Context, _ Options, env environment) error {

@@ -26,7 +26,7 @@ func checkSettings(ctx context.Context, env environment) error {
 	}
 	var lines []string
 	for _, c := range []interface{ Validate() error }{
-		&config.GetTasks{}, &config.SubmitResults{}, &config.WorkerStatus{}, &config.ProcessPayout{},
+		&config.GetTasks{}, &config.SubmitResults{}, &config.WorkerStatus{}, &config.LinkWallet{}, &config.ProcessPayout{},
 		&config.RefreshReputation{}, &config.Sweep{}, &config.Reconcile{},
 	} {
 		err := config.Load(ctx, lookup, c)
