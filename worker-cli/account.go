@@ -28,6 +28,9 @@ func (a account) open(c console) (*client.Client, error) {
 		if err != nil {
 			return nil, err
 		}
+		if w.Warning != "" {
+			fmt.Fprintf(c.err, "warning: %s\n", w.Warning)
+		}
 		address = w.Address
 	} else if _, err := api.ParseAddress(address); err != nil {
 		return nil, usageError{fmt.Errorf("--address %s: %w", address, err)}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/BlockRunAI/worker-network/worker-cli/internal/client"
@@ -50,7 +49,7 @@ func (d doctorCmd) Run(c console) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	w, walletErr := wallet.Find(d.Wallet, c.getenv)
-	found := []finding{d.wallet(w, walletErr), d.region(), stateFinding()}
+	found := []finding{d.wallet(w, walletErr), d.region(), stateFinding(c.getenv)}
 	found = append(found, lookAround(ctx, d.API)...)
 	address := "0x0000000000000000000000000000000000000000"
 	if w != nil {
@@ -103,10 +102,4 @@ func (d doctorCmd) region() finding {
 			"set WORKER_REGION, or pass --region, with something like US-West, EU-Central or AP-South"}
 	}
 	return finding{"region", fine, d.Region, ""}
-}
-
-// stateDir is where the worker keeps what must outlive it.
-func stateDir() (string, error) {
-	file, err := wallet.DefaultFile()
-	return filepath.Join(filepath.Dir(file), "worker"), err
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/BlockRunAI/worker-network/shared/api"
+	"github.com/BlockRunAI/worker-network/worker-cli/internal/state"
 )
 
 // maxClockOff is how far the clock may be off before results are in danger:
@@ -23,8 +24,8 @@ import (
 const maxClockOff = 2 * time.Second
 
 // stateFinding tries to write where the worker keeps what it must not lose.
-func stateFinding() finding {
-	dir, err := stateDir()
+func stateFinding(getenv func(string) string) finding {
+	dir, err := state.Root(getenv)
 	if err == nil {
 		err = tryWrite(dir)
 	}

@@ -53,7 +53,7 @@ type earnings struct {
 	Complete bool          `json:"complete"`        // false: older payouts were too many to fetch
 	Pending  client.Micros `json:"pending"`         // in no payout yet
 	Checks   int64         `json:"pendingChecks"`
-	Total    earned        `json:"total"` // of the days below
+	Total    earned        `json:"total"` // of the days below and of what is pending
 	Days     []day         `json:"days"`  // those with payouts, the latest first
 	Payouts  []payout      `json:"payouts"`
 
@@ -89,6 +89,7 @@ func (e earningsCmd) collect(ctx context.Context, network *client.Client) (earni
 		Address: page.Address, ChainID: page.ChainID, Complete: true, Pending: client.Micros(page.Pending.Micros), Checks: page.PendingResults,
 		Days: []day{}, Payouts: []payout{},
 	}
+	h.Total.Checks, h.Total.Earned = h.Checks, h.Pending
 	if e.Days > 0 {
 		since = page.Time.UTC().Truncate(24*time.Hour).AddDate(0, 0, 1-e.Days)
 		h.Since = since.Format(time.DateOnly)
@@ -146,7 +147,6 @@ func (p *printer) days(h earnings) {
 		line(d.Day, d.earned)
 	}
 	line("pending", earned{Checks: h.Checks, Earned: h.Pending})
-	h.Total.Checks, h.Total.Earned = h.Total.Checks+h.Checks, h.Total.Earned+h.Pending
 	line("total", h.Total)
 	p.say("")
 	p.say("A payout counts on the day of its last check.")

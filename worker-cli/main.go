@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -68,10 +69,11 @@ type console struct {
 	out, err io.Writer
 	getenv   func(string) string
 	json     bool
+	command  string // what its user types to start it
 }
 
 func main() {
-	os.Exit(run(os.Args[1:], console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}))
+	os.Exit(run(os.Args[1:], console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, command: commandName(os.Args, os.Getenv)}))
 }
 
 // run carries out one command line and returns the exit code.
@@ -83,7 +85,7 @@ func run(args []string, c console) int {
 		}
 	}
 	var line cli
-	parser, err := kong.New(&line, kong.Name("worker-cli"), kong.Description(description+exitTable()), kong.Writers(c.out, c.err),
+	parser, err := kong.New(&line, kong.Name(cmp.Or(c.command, "worker-cli")), kong.Description(c.typed(description)+exitTable()), kong.Writers(c.out, c.err),
 		kong.ConfigureHelp(kong.HelpOptions{NoAppDescFormat: true, Compact: true, FlagsLast: true}))
 	if err != nil {
 		return report(err, c)
@@ -101,6 +103,6 @@ func report(err error, c console) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(c.err, "worker-cli: %s\n", plain(err.Error()))
+	fmt.Fprintf(c.err, "worker-cli: %s\n", c.typed(plain(err.Error())))
 	return exitCode(err)
 }

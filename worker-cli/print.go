@@ -150,7 +150,7 @@ func (p *printer) line(format string, args ...any) {
 }
 
 func (p *printer) say(format string, args ...any) {
-	fmt.Fprintln(p.out, plain(fmt.Sprintf(format, args...)))
+	fmt.Fprintln(p.out, p.typed(plain(fmt.Sprintf(format, args...))))
 }
 
 // plain takes from a line what could play tricks on a terminal: much of it

@@ -35,7 +35,7 @@ Address: %s
 Key:     %s
 Whoever has the key has what it earns, and nobody can restore it: keep a copy in a safe place.
 Next:    %s
-`, w.Address, w.Source, next)
+`, w.Address, w.Source, c.typed(next))
 	return err
 }
 

@@ -35,7 +35,7 @@ var (
 type Wallet struct {
 	Address string // with EIP-55 checksum, as it is spelled in every result
 	Source  string // the file, or the variable, that the key came from
-	Warning string // what is unsafe about the source, or ""
+	Warning string // what is unsafe about the source, or surprising; or ""
 
 	key *ecdsa.PrivateKey
 }
@@ -87,6 +87,9 @@ func Find(file string, getenv func(string) string) (*Wallet, error) {
 	file, homeErr := DefaultFile()
 	if homeErr == nil {
 		w, err := load(file)
+		if err == nil {
+			w.warn(passedOver(getenv(EnvKey), w.Address))
+		}
 		if !errors.Is(err, os.ErrNotExist) {
 			return w, err
 		}
@@ -98,6 +101,30 @@ func Find(file string, getenv func(string) string) (*Wallet, error) {
 		return nil, fmt.Errorf("%w: %w, and %s is not set; name a file with --wallet", ErrNone, homeErr, EnvKey)
 	}
 	return nil, fmt.Errorf("%w: there is no file %s (ClawRouter makes one), and %s is not set; make a new wallet with: worker-cli wallet new", ErrNone, file, EnvKey)
+}
+
+// passedOver says that the key in the variable is not used, if that could
+// surprise its owner.
+func passedOver(text, used string) string {
+	if text == "" {
+		return ""
+	}
+	other, err := fromText(text, EnvKey, "")
+	switch {
+	case err != nil:
+		return EnvKey + " is set, is no key, and is not used: the wallet file comes first"
+	case other.Address != used:
+		return fmt.Sprintf("%s holds another key, of %s, which is not used: the wallet file comes first; to work for that one, move the file away or name another with --wallet", EnvKey, other.Address)
+	}
+	return ""
+}
+
+// warn adds to what is unsafe or surprising about the wallet.
+func (w *Wallet) warn(text string) {
+	if w.Warning != "" && text != "" {
+		text = "; " + text
+	}
+	w.Warning += text
 }
 
 func newWallet(key *ecdsa.PrivateKey, source string) *Wallet {

@@ -85,6 +85,9 @@ func TestShapes(t *testing.T) {
 			put(t, file, c.text)
 			// A good key in the environment must not stand in for a bad file.
 			w, err := Find("", env("0x"+strings.Repeat("1", 64)))
+			if w != nil { // TestBothKeys is about what is said then
+				w.Warning = ""
+			}
 			checkShape(t, c.want, w, err, file, c.text)
 			w, err = Find(file, env(""))
 			checkShape(t, c.want, w, err, file, c.text)
@@ -164,6 +167,37 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
+// A file and a variable: the file comes first, and when that could be a
+// surprise it is said, without the key.
+func TestBothKeys(t *testing.T) {
+	other := "0x" + strings.Repeat("1", 64)
+	for name, c := range map[string]struct{ variable, want string }{
+		"no variable":  {"", ""},
+		"the same key": {key, ""},
+		"in capitals":  {"0x" + strings.ToUpper(key[2:]) + "\r\n", ""},
+		"another key":  {other, "holds another key, of 0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A, which is not used"},
+		"no key":       {"0x12", "is no key, and is not used"},
+		"a quoted key": {`"` + key + `"`, "is no key, and is not used"},
+	} {
+		_, file := home(t)
+		put(t, file, key)
+		w, err := Find("", env(c.variable))
+		must(t, err)
+		if w.Address != address || w.Source != file || (w.Warning == "") != (c.want == "") || !strings.Contains(w.Warning, c.want) || strings.Contains(w.Warning, other[2:20]) {
+			t.Errorf("%s: %+v", name, w)
+		}
+		if w, err = Find(file, env(c.variable)); err != nil || w.Warning != "" { // the file was named: no surprise
+			t.Errorf("%s: %+v, %v", name, w, err)
+		}
+		if runtime.GOOS != "windows" && c.want != "" {
+			must(t, os.Chmod(file, 0o644))
+			if w, err = Find("", env(c.variable)); err != nil || !strings.Contains(w.Warning, "chmod 600") || !strings.Contains(w.Warning, c.want) {
+				t.Errorf("%s: %+v, %v", name, w, err)
+			}
+		}
+	}
+}
+
 func TestNone(t *testing.T) {
 	_, file := home(t)
 	w, err := Find("", env(""))
@@ -191,7 +225,7 @@ func TestCreate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := Find("", env(key))
+	found, err := Find("", env(""))
 	if err != nil || found.Address != w.Address || found.Warning != "" {
 		t.Fatalf("found %+v, %v; made %+v", found, err, w)
 	}
