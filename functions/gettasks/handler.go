@@ -4,27 +4,29 @@ package gettasks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
 	"unicode/utf8"
 
-	"github.com/ethereum/go-ethereum/common"
-
 	"github.com/BlockRunAI/worker-network/functions/internal/web"
 	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/schedule"
+	"github.com/BlockRunAI/worker-network/shared/telemetry"
 )
 
-// Store keeps tasks and assignments.
+// Store keeps tasks and assignments. Both calls refuse polls as
+// schedule.Standing.Admit does.
 type Store interface {
-	// FindOffers returns ids of at most limit tasks that could be handed out in
-	// region at now. It locks nothing, and what it saw may have changed.
-	FindOffers(ctx context.Context, now time.Time, region string, limit int) (ids []string, err error)
-	// ClaimTasks assigns at most max of the tasks ids to worker, all in one
-	// transaction, and returns those. That others were quicker is no error.
-	ClaimTasks(ctx context.Context, worker common.Address, region string, now time.Time, ids []string, max int) ([]schedule.Task, error)
+	// FindOffers lists about limit tasks that could be handed to who polls, and
+	// those that it has in hand. It locks nothing, and what it saw may have
+	// changed.
+	FindOffers(ctx context.Context, now time.Time, poll schedule.Poll, limit int) (schedule.Offers, error)
+	// ClaimTasks assigns at most limit of the offers, all in one transaction, and
+	// returns those. That others were quicker is no error.
+	ClaimTasks(ctx context.Context, now time.Time, poll schedule.Poll, offers schedule.Offers, limit int) ([]schedule.Task, error)
 }
 
 // Deps are what the function works with.
@@ -35,17 +37,14 @@ type Deps struct {
 	Log          *slog.Logger
 }
 
-// candidates is how many tasks are looked at for each that is wanted: others
-// poll at the same moment, and some the worker may have had in this cycle.
-const candidates = 3
-
 // unknownRegion is the region of a worker that does not say where it is.
 const unknownRegion = "unknown"
 
 // New is the function. Query: address (api.ParseAddress), and region, which
 // may be left out. It answers 200 with a JSON array of api.Task, which may be
 // empty; 400 for a bad address or region; 400 or 401 for a proof that is there
-// but wrong (api.ProofError); 405 for any method but GET, HEAD included, because
+// but wrong, used before, or missing where there was one (api.ProofError); 429
+// for a wallet that polls too often; 405 for any method but GET, HEAD included, because
 // a poll assigns.
 func New(d Deps) http.Handler {
 	return web.Endpoint{Name: "GetTasks", Method: http.MethodGet, Log: d.Log, Serve: d.poll}
@@ -61,26 +60,37 @@ func (d Deps) poll(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := readProof(r, query.Get("address"), query.Get("region"), now); err != nil {
+	proof, err := readProof(r, query.Get("address"), query.Get("region"), now)
+	if err != nil {
 		return nil, err
 	}
+	poll := schedule.Poll{Worker: worker, Region: region, ProvenAt: proof.At}
+	offers, err := d.Store.FindOffers(ctx, now, poll, d.TasksPerPoll)
+	if err != nil {
+		return nil, refusal("find tasks", err)
+	}
+	claimed, err := d.Store.ClaimTasks(ctx, now, poll, offers, d.TasksPerPoll)
+	if err != nil {
+		return nil, refusal("assign tasks", err)
+	}
 	tasks := []api.Task{} // [] and not null
-	ids, err := d.Store.FindOffers(ctx, now, region, candidates*d.TasksPerPoll)
-	if err != nil {
-		return nil, fmt.Errorf("find tasks: %w", err)
-	}
-	if len(ids) == 0 {
-		return tasks, nil
-	}
-	claimed, err := d.Store.ClaimTasks(ctx, worker, region, now, ids, d.TasksPerPoll)
-	if err != nil {
-		return nil, fmt.Errorf("assign tasks: %w", err)
-	}
 	for i := range claimed {
 		tasks = append(tasks, toWire(&claimed[i]))
 	}
+	telemetry.ChecksAssigned.Add(ctx, len(tasks))
 	d.Log.DebugContext(ctx, "tasks assigned", slog.String("worker", worker.Hex()), slog.String("region", region), slog.Int("tasks", len(tasks)))
 	return tasks, nil
+}
+
+// refusal is err with what failed; or, when the poll is refused, only why.
+func refusal(what string, err error) error {
+	if e, ok := errors.AsType[*api.ProofError](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[schedule.TooManyPollsError](err); ok {
+		return e
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 func parseRegion(s string) (string, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/schedule"
 )
 
@@ -28,24 +30,24 @@ var now = time.UnixMilli(1764000000000).UTC()
 // fakeStore answers with its callbacks; one that is missing fails the test.
 type fakeStore struct {
 	t     *testing.T
-	find  func(now time.Time, region string, limit int) ([]string, error)
-	claim func(worker common.Address, region string, now time.Time, ids []string, max int) ([]schedule.Task, error)
+	find  func(now time.Time, poll schedule.Poll, limit int) (schedule.Offers, error)
+	claim func(now time.Time, poll schedule.Poll, offers schedule.Offers, limit int) ([]schedule.Task, error)
 }
 
-func (f fakeStore) FindOffers(_ context.Context, now time.Time, region string, limit int) ([]string, error) {
+func (f fakeStore) FindOffers(_ context.Context, now time.Time, poll schedule.Poll, limit int) (schedule.Offers, error) {
 	if f.find == nil {
 		f.t.Error("FindOffers called")
-		return nil, nil
+		return schedule.Offers{}, nil
 	}
-	return f.find(now, region, limit)
+	return f.find(now, poll, limit)
 }
 
-func (f fakeStore) ClaimTasks(_ context.Context, worker common.Address, region string, now time.Time, ids []string, max int) ([]schedule.Task, error) {
+func (f fakeStore) ClaimTasks(_ context.Context, now time.Time, poll schedule.Poll, offers schedule.Offers, limit int) ([]schedule.Task, error) {
 	if f.claim == nil {
 		f.t.Error("ClaimTasks called")
 		return nil, nil
 	}
-	return f.claim(worker, region, now, ids, max)
+	return f.claim(now, poll, offers, limit)
 }
 
 func poll(store Store, method, query string) (int, string, http.Header) {
@@ -56,6 +58,7 @@ func poll(store Store, method, query string) (int, string, http.Header) {
 }
 
 func TestPollAssignsWhatItReturns(t *testing.T) {
+	offers := schedule.Offers{Held: []string{"a"}, IDs: []string{"b", "c"}}
 	for _, c := range []struct{ query, region string }{
 		{"address=" + address + "&region=US-West", "US-West"},
 		{"address=" + lower, "unknown"},
@@ -63,15 +66,15 @@ func TestPollAssignsWhatItReturns(t *testing.T) {
 		{"address=" + address + "&region=" + strings.Repeat("%C3%A4", 64) + "&more=1", strings.Repeat("ä", 64)},
 	} {
 		store := fakeStore{t,
-			func(at time.Time, region string, limit int) ([]string, error) {
-				if !at.Equal(now) || region != c.region || limit != 30 {
-					t.Errorf("%s: FindOffers(%v, %q, %d)", c.query, at, region, limit)
+			func(at time.Time, poll schedule.Poll, limit int) (schedule.Offers, error) {
+				if want := (schedule.Poll{Worker: common.HexToAddress(address), Region: c.region}); !at.Equal(now) || poll != want || limit != 10 {
+					t.Errorf("%s: FindOffers(%v, %+v, %d)", c.query, at, poll, limit)
 				}
-				return []string{"a", "b", "c"}, nil
+				return offers, nil
 			},
-			func(worker common.Address, region string, at time.Time, ids []string, max int) ([]schedule.Task, error) {
-				if worker != common.HexToAddress(address) || region != c.region || !at.Equal(now) || !reflect.DeepEqual(ids, []string{"a", "b", "c"}) || max != 10 {
-					t.Errorf("%s: ClaimTasks(%s, %q, %v, %v, %d)", c.query, worker, region, at, ids, max)
+			func(at time.Time, poll schedule.Poll, got schedule.Offers, limit int) ([]schedule.Task, error) {
+				if want := (schedule.Poll{Worker: common.HexToAddress(address), Region: c.region}); !at.Equal(now) || poll != want || !reflect.DeepEqual(got, offers) || limit != 10 {
+					t.Errorf("%s: ClaimTasks(%v, %+v, %v, %d)", c.query, at, poll, got, limit)
 				}
 				return []schedule.Task{
 					{ID: "a", URL: "https://a/?x=1&y=<2>", ExpectedStatus: 200, Timeout: 10 * time.Second, RewardMicros: 100},
@@ -88,12 +91,10 @@ func TestPollAssignsWhatItReturns(t *testing.T) {
 }
 
 func TestNothingToDoIsAnEmptyArray(t *testing.T) {
-	none := func(time.Time, string, int) ([]string, error) { return nil, nil }
-	some := func(time.Time, string, int) ([]string, error) { return []string{"a"}, nil }
-	lost := func(common.Address, string, time.Time, []string, int) ([]schedule.Task, error) { return nil, nil }
+	none := func(time.Time, schedule.Poll, int) (schedule.Offers, error) { return schedule.Offers{}, nil }
+	lost := func(time.Time, schedule.Poll, schedule.Offers, int) ([]schedule.Task, error) { return nil, nil }
 	for name, store := range map[string]fakeStore{
-		"nothing due":      {t, none, nil}, // and no transaction
-		"others were fast": {t, some, lost},
+		"nothing due, or others were fast": {t, none, lost},
 	} {
 		if status, body, _ := poll(store, "GET", "address="+address); status != 200 || body != "[]" {
 			t.Errorf("%s: %d %s", name, status, body)
@@ -131,16 +132,24 @@ func TestBadInput(t *testing.T) {
 
 func TestStoreFailures(t *testing.T) {
 	broken := errors.New("spanner: secret")
-	ok := func(time.Time, string, int) ([]string, error) { return []string{"a"}, nil }
+	find := func(err error) func(time.Time, schedule.Poll, int) (schedule.Offers, error) {
+		return func(time.Time, schedule.Poll, int) (schedule.Offers, error) { return schedule.Offers{}, err }
+	}
+	claim := func(err error) func(time.Time, schedule.Poll, schedule.Offers, int) ([]schedule.Task, error) {
+		return func(time.Time, schedule.Poll, schedule.Offers, int) ([]schedule.Task, error) { return nil, err }
+	}
+	many, missing := fmt.Errorf("spannerdb: secret: %w", schedule.TooManyPollsError{Wait: time.Second}), fmt.Errorf("spannerdb: secret: %w", api.MissingProof())
 	for name, c := range map[string]struct {
 		store  fakeStore
 		status int
 	}{
-		"finding": {fakeStore{t, func(time.Time, string, int) ([]string, error) { return nil, broken }, nil}, 500},
-		"claiming": {fakeStore{t, ok, func(common.Address, string, time.Time, []string, int) ([]schedule.Task, error) {
-			return nil, broken
-		}}, 500},
-		"out of time": {fakeStore{t, func(time.Time, string, int) ([]string, error) { return nil, context.DeadlineExceeded }, nil}, 503},
+		"finding":                   {fakeStore{t, find(broken), nil}, 500},
+		"claiming":                  {fakeStore{t, find(nil), claim(broken)}, 500},
+		"out of time":               {fakeStore{t, find(context.DeadlineExceeded), nil}, 503},
+		"too often":                 {fakeStore{t, find(many), nil}, 429},
+		"too often, seen later":     {fakeStore{t, find(nil), claim(many)}, 429},
+		"proof missing":             {fakeStore{t, find(missing), nil}, 401},
+		"proof missing, seen later": {fakeStore{t, find(nil), claim(missing)}, 401},
 	} {
 		status, body, _ := poll(c.store, "GET", "address="+address)
 		if status != c.status || strings.Contains(body, "secret") || !strings.HasPrefix(body, `{"error":"`) {

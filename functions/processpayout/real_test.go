@@ -163,7 +163,7 @@ func tasks(count int) []schedule.Task {
 func (n *network) open(task int, worker common.Address) ledger.PayoutID {
 	n.Helper()
 	id, now := fmt.Sprintf("task_%d", task), time.Now()
-	claimed, err := n.db.ClaimTasks(n.Context(), worker, "unknown", now, []string{id}, 1)
+	claimed, err := n.db.ClaimTasks(n.Context(), now, schedule.Poll{Worker: worker}, schedule.Offers{IDs: []string{id}}, 1)
 	n.must(err)
 	if len(claimed) != 1 {
 		n.Fatalf("task %s is not to be had", id)

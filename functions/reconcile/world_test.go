@@ -130,9 +130,9 @@ func (w *world) open(worker common.Address) ledger.Payout {
 	w.Helper()
 	w.later(2 * time.Second)
 	ctx := w.Context()
-	offered, err := w.db.FindOffers(ctx, w.now, "", 10)
+	offered, err := w.db.FindOffers(ctx, w.now, schedule.Poll{Worker: worker}, 10)
 	w.must(err)
-	claimed, err := w.db.ClaimTasks(ctx, worker, "", w.now, offered, tasks)
+	claimed, err := w.db.ClaimTasks(ctx, w.now, schedule.Poll{Worker: worker}, offered, tasks)
 	w.must(err)
 	var batch []ledger.SubmittedResult
 	for _, task := range claimed {

@@ -110,9 +110,9 @@ func (w *world) submit() {
 	for _, key := range w.keys {
 		w.later(1100 * time.Millisecond)
 		now, worker := w.now(), crypto.PubkeyToAddress(key.PublicKey)
-		offered, err := w.db.FindOffers(w.Context(), now, "", 10)
+		offered, err := w.db.FindOffers(w.Context(), now, schedule.Poll{Worker: worker}, 10)
 		w.must(err)
-		tasks, err := w.db.ClaimTasks(w.Context(), worker, "", now, offered, 3)
+		tasks, err := w.db.ClaimTasks(w.Context(), now, schedule.Poll{Worker: worker}, offered, 3)
 		w.must(err)
 		var batch []ledger.SubmittedResult
 		for _, task := range tasks {

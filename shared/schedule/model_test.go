@@ -175,7 +175,7 @@ func (m *model) redefine(i int) {
 	}
 	before := *m.tasks[i]
 	m.tasks[i].Redefine(&want, m.now)
-	if before.Active == want.Active && before.Window() == want.Window() {
+	if before.Active == want.Active && before.Window() == want.Window() { // groups do not change
 		return
 	}
 	if s := m.spans[i]; before.Active {

@@ -34,3 +34,8 @@ func preference(own int, c Class) int {
 func (c Class) rank() int {
 	return max(0, slices.Index([]Class{Standard, Priority, HighValue, Enterprise}, c))
 }
+
+// ClassOf is the class that a tier stands for.
+func ClassOf(tier reputation.Tier) Class {
+	return []Class{Standard, Priority, HighValue, Enterprise}[tier.Rank()]
+}

@@ -97,15 +97,21 @@ func (t *Task) Open(now time.Time) {
 }
 
 // Redefine gives the task the definition that want has, and leaves its cycle
-// and its holders as they are.
+// and its holders as they are. Unless the change matters to who may have it
+// when, it is offered as it was.
 func (t *Task) Redefine(want *Task, now time.Time) {
+	begun := !t.From.IsZero() || !t.Active
 	t.settle(now) // what ended before was promised by the old definition
 	before := *t
 	t.Group, t.URL, t.ExpectedStatus, t.Timeout, t.RewardMicros = want.Group, want.URL, want.ExpectedStatus, want.Timeout, want.RewardMicros
 	t.Region, t.Interval, t.BuyerTier, t.Class, t.Active = want.Region, want.Interval, want.BuyerTier, want.Class, want.Active
-	if before.Active != t.Active || before.Window() != t.Window() || before.phase() != t.phase() {
+	windows := before.Active == t.Active && before.Window() == t.Window() && before.phase() == t.phase()
+	if !windows {
 		t.From = time.Time{} // the window in which it changes counts as neither
 		t.settle(now)
+	}
+	if begun && windows && before.Timeout == t.Timeout && before.Interval == t.Interval && before.BuyerTier == t.BuyerTier && before.Class == t.Class {
+		return
 	}
 	if !t.LastAcceptedAt.IsZero() {
 		t.DueAt = t.dueAfter(t.LastAcceptedAt)

@@ -15,6 +15,12 @@ type Poll struct {
 	ProvenAt time.Time // when it signed the poll; zero: it did not, so anybody may have sent it
 }
 
+// Offers are ids of tasks that a poll may be given.
+type Offers struct {
+	Held []string // the worker has them in hand, and no result came: it is given them once more
+	IDs  []string // in the order in which they are offered
+}
+
 // Worker is what is known of a worker when it polls.
 type Worker struct {
 	Address  common.Address

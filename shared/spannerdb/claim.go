@@ -7,60 +7,53 @@ import (
 	"time"
 
 	"cloud.google.com/go/spanner"
-	"github.com/ethereum/go-ethereum/common"
 
-	"github.com/BlockRunAI/worker-network/shared/reputation"
 	"github.com/BlockRunAI/worker-network/shared/schedule"
 )
 
 // claimQuery looks up everything by key: the offered tasks, this worker's last
-// hold on each, and its tier.
-var claimQuery = `SELECT ` + selectTask + `,
-  ARRAY(SELECT AS STRUCT a.Cycle, a.AssignedAt, a.ExpiresAt, a.ResultAt
-    FROM Assignments AS a WHERE a.TaskId = t.TaskId AND a.Worker = @worker) AS Prior,
-  ` + selectSpend + `
-FROM Tasks AS t WHERE t.TaskId IN UNNEST(@ids)`
+// hold on each, and what is known of it.
+var claimQuery = `SELECT ARRAY(SELECT AS STRUCT ` + selectTask + `,
+    ARRAY(SELECT AS STRUCT a.Cycle, a.AssignedAt, a.ExpiresAt, a.ResultAt
+      FROM Assignments AS a WHERE a.TaskId = t.TaskId AND a.Worker IN UNNEST(@workers)) AS Prior
+    FROM Tasks AS t WHERE t.TaskId IN UNNEST(@ids)) AS Tasks,
+  ` + selectStandings + `, ` + selectSpend + `,
+  EXISTS(SELECT 1 FROM BackupWorkers WHERE Worker IN UNNEST(@workers)) AS Backup`
 
-type claimRow struct {
-	taskRow
-	Prior []*assignmentRow
-	Spend []*spendRow
+type claimInputs struct {
+	Tasks []*struct {
+		taskRow
+		Prior []*assignmentRow
+	}
+	Standings []*standingRow
+	Spend     []*spendRow
+	Backup    bool
 }
 
-// ClaimTasks assigns up to limit of the offered tasks to worker, in the order
-// that its tier gives them, and returns them. What meanwhile went to others is
-// passed over without an error, so it may return none.
+// ClaimTasks assigns up to limit of the offered tasks to the worker who polls,
+// in the order that its tier gives them, and returns them. Those that it has in
+// hand come first, unchanged: they are the answer to an earlier poll that may
+// have been lost. What meanwhile went to others is passed over without an
+// error, so it may return none. Errors are those of schedule.Standing.Admit.
 //
 // When the answer of the commit is lost, the caller gets an error although the
-// worker holds the tasks. Then the worker polls again and is given others; the
-// lost ones free their slots after timeout + 20 s like any that brought no
-// result, and nothing was paid or closed.
-func (db *DB) ClaimTasks(ctx context.Context, worker common.Address, region string, now time.Time, ids []string, limit int) ([]schedule.Task, error) {
-	if len(ids) == 0 || limit <= 0 {
+// worker holds the tasks. Then the worker polls again and gets the same ones.
+func (db *DB) ClaimTasks(ctx context.Context, now time.Time, poll schedule.Poll, offers schedule.Offers, limit int) ([]schedule.Task, error) {
+	if len(offers.IDs)+len(offers.Held) == 0 || limit <= 0 {
 		return nil, nil
 	}
 	var claimed []schedule.Task
 	_, err := db.readWrite(ctx, "claim-tasks", func(ctx context.Context, tx *spanner.ReadWriteTransaction) error {
 		claimed = nil
-		offered, err := readOffered(ctx, tx, worker, now, ids)
+		desk, err := readClaimDesk(ctx, tx, now, poll, offers)
 		if err != nil {
 			return err
 		}
-		var ms []*spanner.Mutation
-		// Standings are not stored: all workers count as reliable ones.
-		w := schedule.Worker{Address: worker, Tier: offered.tier, Region: region, Proven: true, Standing: &schedule.Standing{Outcomes: 16, Recent: 1<<16 - 1}}
-		for _, t := range offered.tasks {
-			if len(claimed) == limit {
-				break
-			}
-			a, err := t.Claim(&w, now, offered.prior[t.ID])
-			if err != nil {
-				continue // one of schedule's reasons, none of which is an error here
-			}
-			claimed = append(claimed, *t)
-			ms = append(ms, openCycle(t, now), putAssignment(a))
+		if err := desk.worker.Standing.Admit(now, poll.ProvenAt); err != nil {
+			return err
 		}
-		return tx.BufferWrite(ms)
+		claimed = desk.claim(now, limit)
+		return tx.BufferWrite(desk.mutations(poll, now, len(claimed)))
 	})
 	if err != nil {
 		return nil, err
@@ -68,43 +61,84 @@ func (db *DB) ClaimTasks(ctx context.Context, worker common.Address, region stri
 	return claimed, nil
 }
 
-type offered struct {
-	tasks []*schedule.Task // in the order in which this worker gets them
-	prior map[string]*schedule.Assignment
-	tier  reputation.Tier
+// claimDesk is what one claim has read, and what it changes of it.
+type claimDesk struct {
+	worker schedule.Worker
+	tasks  []*schedule.Task // in the order in which this worker gets them
+	prior  map[string]*schedule.Assignment
+	writes []*spanner.Mutation
 }
 
-func readOffered(ctx context.Context, tx *spanner.ReadWriteTransaction, worker common.Address, now time.Time, ids []string) (offered, error) {
-	out := offered{prior: map[string]*schedule.Assignment{}, tier: reputation.Bronze}
-	query := spanner.Statement{SQL: claimQuery, Params: map[string]any{
-		"worker": addressText(worker), "workers": []string{addressText(worker)}, "ids": ids,
+func readClaimDesk(ctx context.Context, tx *spanner.ReadWriteTransaction, now time.Time, poll schedule.Poll, offers schedule.Offers) (*claimDesk, error) {
+	ids := slices.Concat(offers.Held, offers.IDs)
+	var found claimInputs
+	err := queryOne(ctx, tx, spanner.Statement{SQL: claimQuery, Params: map[string]any{
+		"workers": []string{addressText(poll.Worker)}, "ids": ids,
+	}}, &found)
+	if err != nil {
+		return nil, err
+	}
+	standing, err := standingOf(found.Standings)
+	if err != nil {
+		return nil, err
+	}
+	d := &claimDesk{prior: map[string]*schedule.Assignment{}, worker: schedule.Worker{
+		Address: poll.Worker, Tier: lifetimesOf(found.Spend)[addressText(poll.Worker)].Tier(), Region: poll.Region,
+		Proven: !poll.ProvenAt.IsZero(), Backup: found.Backup, Standing: standing,
 	}}
-	err := tx.Query(ctx, query).Do(func(row *spanner.Row) error {
-		var r claimRow
-		if err := row.ToStruct(&r); err != nil {
-			return err
-		}
+	for _, r := range found.Tasks {
 		t, err := r.task()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		out.tasks = append(out.tasks, &t)
+		d.tasks = append(d.tasks, &t)
 		for _, p := range r.Prior {
-			out.prior[t.ID] = &schedule.Assignment{
-				TaskID: t.ID, Worker: worker, Cycle: p.Cycle,
+			d.prior[t.ID] = &schedule.Assignment{
+				TaskID: t.ID, Worker: poll.Worker, Cycle: p.Cycle,
 				AssignedAt: p.AssignedAt.UTC(), ExpiresAt: p.ExpiresAt.UTC(), ResultAt: timeOf(p.ResultAt),
 			}
 		}
-		out.tier = lifetimesOf(r.Spend)[addressText(worker)].Tier()
-		return nil
-	})
-	if err != nil {
-		return offered{}, err
 	}
 	// By the place in the offer first: within a class, what waited longest goes first.
-	slices.SortFunc(out.tasks, func(a, b *schedule.Task) int {
+	slices.SortFunc(d.tasks, func(a, b *schedule.Task) int {
 		return cmp.Compare(slices.Index(ids, a.ID), slices.Index(ids, b.ID))
 	})
-	schedule.Order(out.tier, out.tasks, now)
-	return out, nil
+	schedule.Order(d.worker.Tier, d.tasks, now)
+	return d, nil
+}
+
+// claim is what the worker gets.
+func (d *claimDesk) claim(now time.Time, limit int) (claimed []schedule.Task) {
+	d.worker.Standing.Settle(now)
+	live := d.worker.Standing.Live(now)
+	var others []*schedule.Task
+	for _, t := range d.tasks {
+		switch {
+		case !slices.Contains(live, t.ID) || !t.StillHeld(d.worker.Address, now):
+			others = append(others, t)
+		case len(claimed) < limit:
+			claimed = append(claimed, *t)
+		}
+	}
+	for _, t := range others {
+		if len(claimed) == limit {
+			break
+		}
+		a, err := t.Claim(&d.worker, now, d.prior[t.ID])
+		if err != nil {
+			continue // one of schedule's reasons, none of which is an error here
+		}
+		claimed = append(claimed, *t)
+		d.writes = append(d.writes, putTaskState(t, now), putAssignment(a))
+	}
+	return claimed
+}
+
+// mutations are the writes. A poll that proves nothing and brings nothing leaves
+// no trace: anybody may send it, in as many names as he likes.
+func (d *claimDesk) mutations(poll schedule.Poll, now time.Time, claimed int) []*spanner.Mutation {
+	if claimed == 0 && poll.ProvenAt.IsZero() {
+		return nil
+	}
+	return append(d.writes, putWorkerStanding(poll.Worker, d.worker.Standing, now))
 }

@@ -39,10 +39,13 @@ func TestClaimTasks(t *testing.T) {
 	if a.Cycle != 1 || !a.AssignedAt.Equal(noon) || !a.ExpiresAt.Equal(noon.Add(holdTime)) || a.ResultAt.Valid {
 		t.Errorf("stored assignment: %+v", a)
 	}
-	if got := claim(t, db, someone(1), noon.Add(time.Second), asked, 9); !slices.Equal(ids(got), []string{"task_002"}) {
-		t.Errorf("the same worker again: got %v, want only what it does not hold", ids(got))
+	if got := claim(t, db, someone(1), noon.Add(time.Second), asked, 9); !slices.Equal(ids(got), []string{"task_003", "task_001", "task_002"}) {
+		t.Errorf("the same worker again: got %v, want what it holds, and then what it does not", ids(got))
 	}
-	eu, err := db.ClaimTasks(t.Context(), someone(2), "EU", noon.Add(time.Second), asked, 9)
+	if again := storedAssignments(t, database)[[2]string{"task_003", text(someone(1))}]; again != a {
+		t.Errorf("what it holds was assigned once more: %+v, was %+v", again, a)
+	}
+	eu, err := db.ClaimTasks(t.Context(), noon.Add(time.Second), schedule.Poll{Worker: someone(2), Region: "EU"}, schedule.Offers{IDs: asked}, 9)
 	if want := []string{"task_004", "task_003", "task_001", "task_002"}; err != nil || !slices.Equal(ids(eu), want) {
 		t.Errorf("a worker of the region: got %v, %v; want %v", ids(eu), err, want)
 	}
@@ -70,55 +73,74 @@ func TestClaimOrderIsByTier(t *testing.T) {
 	}
 }
 
-// 20 workers ask 4 instances for the same tasks at once, twice each.
+// 20 newcomers ask 4 instances for the same tasks at once, twice each; then
+// reliable workers for the slots that are kept for them.
 func TestConcurrentClaims(t *testing.T) {
 	list := checks(7)
 	database, _ := loaded(t, list)
+	var clients []*spannerdb.DB
+	for range 4 {
+		clients = append(clients, spannertest.Open(t, database))
+	}
 	var mu sync.Mutex
-	holders := map[string][]common.Address{}
-	var wg sync.WaitGroup
-	for instance := range 4 {
-		db := spannertest.Open(t, database)
-		for n := range 5 {
+	holders := map[string]map[common.Address]bool{}
+	for _, k := range list {
+		holders[k.ID] = map[common.Address]bool{}
+	}
+	crowd := func(n int, now time.Time, poll func(i int) schedule.Poll) {
+		var wg sync.WaitGroup
+		for i := range n {
 			wg.Go(func() {
-				me := someone(instance*5 + n)
 				for range 2 {
-					asked := ids(list)
+					asked, p := ids(list), poll(i)
 					rand.Shuffle(len(asked), func(i, j int) { asked[i], asked[j] = asked[j], asked[i] })
-					got, err := db.ClaimTasks(t.Context(), me, "", noon, asked, 3)
+					got, err := clients[i%len(clients)].ClaimTasks(t.Context(), now, p, schedule.Offers{IDs: asked}, 3)
 					if err != nil {
 						t.Error(err)
 						return
 					}
 					mu.Lock()
 					for _, k := range got {
-						holders[k.ID] = append(holders[k.ID], me)
+						holders[k.ID][p.Worker] = true
 					}
 					mu.Unlock()
 				}
 			})
 		}
+		wg.Wait()
 	}
-	wg.Wait()
-	assigned := map[string]int{}
-	for key := range storedAssignments(t, database) {
-		assigned[key[0]]++
-	}
-	for id, s := range storedTasks(t, database) {
-		got := holders[id]
-		if len(got) != schedule.SlotsPerCycle || assigned[id] != schedule.SlotsPerCycle || len(s.HolderWorkers) != schedule.SlotsPerCycle {
-			t.Errorf("%s: given to %v, %d assignments, stored holders %v; want 3 of each", id, got, assigned[id], s.HolderWorkers)
-			continue
+	check := func(slots int, offer time.Time) {
+		t.Helper()
+		assigned := map[string]int{}
+		for key := range storedAssignments(t, database) {
+			assigned[key[0]]++
 		}
-		for _, w := range got {
-			if !slices.Contains(s.HolderWorkers, text(w)) {
-				t.Errorf("%s: %s was given it and is not among %v", id, text(w), s.HolderWorkers)
+		for id, s := range storedTasks(t, database) {
+			if len(holders[id]) != slots || assigned[id] != slots || len(s.HolderWorkers) != slots {
+				t.Errorf("%s: given to %v, %d assignments, stored holders %v; want %d of each", id, holders[id], assigned[id], s.HolderWorkers, slots)
+				continue
+			}
+			for w := range holders[id] {
+				if !slices.Contains(s.HolderWorkers, text(w)) {
+					t.Errorf("%s: %s was given it and is not among %v", id, text(w), s.HolderWorkers)
+				}
+			}
+			if !s.OfferAt.Time.Equal(offer) {
+				t.Errorf("%s: offered again at %v, want %v", id, s.OfferAt, offer)
 			}
 		}
-		if !s.OfferAt.Time.Equal(noon.Add(holdTime)) {
-			t.Errorf("%s: offered again at %v", id, s.OfferAt)
-		}
 	}
+	crowd(20, noon, func(i int) schedule.Poll { return schedule.Poll{Worker: someone(i)} })
+	check(schedule.SlotsPerCycle-1, noon.Add(holdTime))
+
+	for i := range 10 {
+		trust(t, database, someone(100+i))
+	}
+	var polls atomic.Int64 // each at its own millisecond
+	crowd(10, noon, func(i int) schedule.Poll {
+		return proven(someone(100+i), noon.Add(time.Duration(polls.Add(1))*time.Millisecond))
+	})
+	check(schedule.SlotsPerCycle, noon.Add(holdTime))
 }
 
 // pollTrips is the budget of a poll: one query for what is offered, one for
@@ -128,19 +150,22 @@ const pollTrips = 3
 func TestPollRoundTrips(t *testing.T) {
 	var rpcs spannertest.RPCs
 	database := spannertest.New(t)
-	db := spannertest.OpenConfig(t, spannerdb.Config{Database: database, TaskShards: 4}, rpcs.Options()...)
+	db := spannertest.OpenConfig(t, spannerdb.Config{Database: database, TaskShards: 2}, rpcs.Options()...)
 	load(t, db, noon, checks(200))
 	for i, limit := range []int{1, 10, 50} {
-		rpcs.Reset()
-		got := claim(t, db, someone(i), noon, offers(t, db, noon, "", 2*limit), limit)
-		if len(got) != limit || rpcs.Trips() > pollTrips {
-			t.Errorf("%d tasks in %d round trips (%s); want %d in %d", len(got), rpcs.Trips(), &rpcs, limit, pollTrips)
+		trust(t, database, someone(i))
+		for _, again := range []bool{false, true} { // the second time, what it holds
+			rpcs.Reset()
+			got := ask(t, db, noon, proven(someone(i), noon.Add(map[bool]time.Duration{true: 1}[again]*time.Millisecond)), limit)
+			if len(got) != limit || rpcs.Trips() > pollTrips {
+				t.Errorf("%d tasks in %d round trips (%s); want %d in %d", len(got), rpcs.Trips(), &rpcs, limit, pollTrips)
+			}
+			t.Logf("poll for %d tasks: %d round trips: %s", limit, rpcs.Trips(), &rpcs)
 		}
-		t.Logf("poll for %d tasks: %d round trips: %s", limit, rpcs.Trips(), &rpcs)
 	}
 	rpcs.Reset()
 	early := noon.Add(-time.Hour)
-	if got := claim(t, db, someone(9), early, offers(t, db, early, "", 20), 10); len(got) != 0 || rpcs.Trips() != 1 {
+	if got := ask(t, db, early, proven(someone(9), early), 10); len(got) != 0 || rpcs.Trips() != 1 {
 		t.Errorf("nothing due: %d tasks in %d round trips (%s); want none in 1", len(got), rpcs.Trips(), &rpcs)
 	}
 }
@@ -176,8 +201,9 @@ func TestClaimFaults(t *testing.T) {
 				opts = spannertest.Intercept(nil, once)
 			}
 			db := spannertest.Open(t, database, opts...)
-			me, asked := someone(1), ids(list)
-			got, err := db.ClaimTasks(t.Context(), me, "", noon, asked, 2)
+			me := someone(1)
+			trust(t, database, me)
+			got, err := db.ClaimTasks(t.Context(), noon, proven(me, noon), schedule.Offers{IDs: ids(list)}, 2)
 			if (err != nil) != tt.failed || (len(got) == 2) == tt.failed {
 				t.Fatalf("got %v, %v; want an error: %v", ids(got), err, tt.failed)
 			}
@@ -188,18 +214,24 @@ func TestClaimFaults(t *testing.T) {
 				}
 				n += len(s.HolderWorkers)
 			}
-			if want := map[bool]int{true: 2, false: 0}[tt.held]; n != want || len(storedAssignments(t, database)) != want {
-				t.Errorf("%d tasks held, %d assignments; want %d", n, len(storedAssignments(t, database)), want)
+			if want := map[bool]int{true: 2, false: 0}[tt.held]; n != want || len(storedAssignments(t, database)) != want || len(storedStanding(t, database, me).OpenTasks) != want {
+				t.Errorf("%d tasks held, %d assignments, open %v; want %d", n, len(storedAssignments(t, database)), storedStanding(t, database, me).OpenTasks, want)
 			}
 
-			// Asking again is right: at once for what is not held, and for the
-			// rest when the holds have ended.
-			again := claim(t, db, me, noon.Add(time.Second), asked, 9)
-			if len(again) != 3-n {
-				t.Errorf("at once: got %v; %d are held", ids(again), n)
+			// Polling again is right: what is held is given again as it is, with
+			// the rest.
+			before := storedAssignments(t, database)
+			if again := ask(t, db, noon.Add(time.Second), proven(me, noon.Add(time.Second)), 9); len(again) != 3 {
+				t.Errorf("at once: got %v, want all 3", again)
 			}
-			if late := claim(t, db, me, noon.Add(time.Second+holdTime), asked, 9); len(late) != 3 {
-				t.Errorf("after the holds: got %v, want all 3", ids(late))
+			for key, a := range before {
+				if now := storedAssignments(t, database)[key]; now != a {
+					t.Errorf("%v was extended: %+v, was %+v", key, now, a)
+				}
+			}
+			later := noon.Add(time.Second + holdTime)
+			if late := ask(t, db, later, proven(me, later), 9); len(late) != 3 {
+				t.Errorf("after the holds: got %v, want all 3", late)
 			}
 		})
 	}
@@ -244,7 +276,7 @@ func TestClaimRefusesDamagedHolders(t *testing.T) {
 		if _, err := spannertest.Client(t, database).Apply(t.Context(), []*spanner.Mutation{spanner.UpdateMap("Tasks", row)}); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := db.ClaimTasks(t.Context(), someone(2), "", noon, []string{"task_000"}, 1); err == nil {
+		if got, err := db.ClaimTasks(t.Context(), noon, schedule.Poll{Worker: someone(2)}, schedule.Offers{IDs: []string{"task_000"}}, 1); err == nil {
 			t.Errorf("%s: got %v", name, fmt.Sprint(ids(got)))
 		}
 	}

@@ -22,12 +22,14 @@ type creditDesk struct {
 	held   map[holdKey]*schedule.Assignment
 	stored map[resultKey]bool
 	books  map[common.Address]*workerBooks
+	record map[common.Address]*schedule.Standing
 
-	won     set[string]         // tasks to write
-	judged  set[holdKey]        // assignments to write
-	paid    set[common.Address] // books to write
-	inserts []*spanner.Mutation // results and payouts
-	lines   []resultlog.Line    // of the results
+	won       set[string]         // tasks to write
+	judged    set[holdKey]        // assignments to write
+	paid      set[common.Address] // books to write
+	delivered set[common.Address] // records to write
+	inserts   []*spanner.Mutation // results and payouts
+	lines     []resultlog.Line    // of the results
 }
 
 type workerBooks struct {
@@ -38,14 +40,15 @@ type workerBooks struct {
 func newCreditDesk(in creditInputs, now time.Time) (*creditDesk, error) {
 	d := &creditDesk{
 		now: now, tasks: map[string]*schedule.Task{}, held: map[holdKey]*schedule.Assignment{},
-		stored: map[resultKey]bool{}, books: map[common.Address]*workerBooks{},
+		stored: map[resultKey]bool{}, books: map[common.Address]*workerBooks{}, record: map[common.Address]*schedule.Standing{},
 	}
 	var hex decoder
 	for _, t := range in.Tasks {
-		d.tasks[t.TaskId] = &schedule.Task{
-			ID: t.TaskId, RewardMicros: ledger.Micros(t.RewardMicros), Interval: time.Duration(t.IntervalMs) * time.Millisecond,
-			Active: t.Active, Cycle: t.Cycle,
+		task, err := t.task()
+		if err != nil {
+			return nil, err
 		}
+		d.tasks[t.TaskId] = &task
 	}
 	for _, a := range in.Held {
 		d.held[holdKey{a.TaskId, a.Worker}] = &schedule.Assignment{
@@ -55,6 +58,13 @@ func newCreditDesk(in creditInputs, now time.Time) (*creditDesk, error) {
 	}
 	for _, k := range in.Stored {
 		d.stored[*k] = true
+	}
+	for _, r := range in.Standings {
+		s, err := r.standing()
+		if err != nil {
+			return nil, err
+		}
+		d.record[hex.address(r.Worker)] = s
 	}
 	for _, c := range in.Credits {
 		d.booksOf(hex.address(c.Worker)).credits = c.credits()
@@ -85,6 +95,7 @@ func (d *creditDesk) judge(r ledger.SubmittedResult) (ledger.JudgedResult, error
 		return j, nil
 	}
 	d.judged.add(hold) // won or lost: it cannot be offered again in a later cycle
+	d.deliver(r.Worker, r.TaskID)
 	if v.Status != api.Accepted {
 		return j, nil
 	}
@@ -106,6 +117,15 @@ func (d *creditDesk) judge(r ledger.SubmittedResult) (ledger.JudgedResult, error
 	})
 	j.Reward, j.ResultID = reward, r.ResultID
 	return j, nil
+}
+
+// deliver counts a result, won or lost, for its worker's record.
+func (d *creditDesk) deliver(worker common.Address, task string) {
+	if d.record[worker] == nil {
+		d.record[worker] = &schedule.Standing{}
+	}
+	d.record[worker].Deliver(task)
+	d.delivered.add(worker)
 }
 
 // openPayouts opens one payout for each credited worker that has reached the
@@ -133,7 +153,7 @@ func (d *creditDesk) mutations() []*spanner.Mutation {
 		out = append(out, insertEntry(resultlog.NewEntry(d.lines)))
 	}
 	for _, id := range d.won.list {
-		out = append(out, openCycle(d.tasks[id], d.now))
+		out = append(out, putTaskState(d.tasks[id], d.now))
 	}
 	for _, k := range d.judged.list {
 		out = append(out, spanner.UpdateMap("Assignments", map[string]any{
@@ -142,6 +162,10 @@ func (d *creditDesk) mutations() []*spanner.Mutation {
 	}
 	for _, worker := range d.paid.list {
 		out = append(out, spanner.InsertOrUpdateMap("WorkerCredits", creditChanges(worker, d.books[worker].credits, d.now)))
+	}
+	for _, worker := range d.delivered.list {
+		d.record[worker].Settle(d.now)
+		out = append(out, putWorkerStanding(worker, d.record[worker], d.now))
 	}
 	return out
 }

@@ -11,8 +11,8 @@ import (
 // creditQuery fetches all that a batch is judged by, in one round trip. Every
 // part looks rows up by their keys.
 var creditQuery = `SELECT
-  ARRAY(SELECT AS STRUCT TaskId, RewardMicros, IntervalMs, Active, Cycle
-    FROM Tasks WHERE TaskId IN UNNEST(@tasks)) AS Tasks,
+  ARRAY(SELECT AS STRUCT ` + selectTask + `
+    FROM Tasks AS t WHERE t.TaskId IN UNNEST(@tasks)) AS Tasks,
   ARRAY(SELECT AS STRUCT a.TaskId, a.Worker, a.Cycle, a.AssignedAt, a.ExpiresAt, a.ResultAt
     FROM UNNEST(@holds) AS k JOIN@{FORCE_JOIN_ORDER=TRUE, JOIN_METHOD=APPLY_JOIN} Assignments AS a
     ON a.TaskId = k.TaskId AND a.Worker = k.Worker) AS Held,
@@ -21,17 +21,12 @@ var creditQuery = `SELECT
     ON r.Worker = k.Worker AND r.TaskId = k.TaskId AND r.TimestampMs = k.TimestampMs) AS Stored,
   ARRAY(SELECT AS STRUCT ` + selectCredits + `
     FROM WorkerCredits WHERE Worker IN UNNEST(@workers)) AS Credits,
+  ` + selectStandings + `,
   ` + selectSpend
 
 type creditInputs struct {
-	Tasks []*struct {
-		TaskId       string
-		RewardMicros int64
-		IntervalMs   int64
-		Active       bool
-		Cycle        int64
-	}
-	Held []*struct {
+	Tasks []*taskRow
+	Held  []*struct {
 		TaskId     string
 		Worker     string
 		Cycle      int64
@@ -39,9 +34,10 @@ type creditInputs struct {
 		ExpiresAt  time.Time
 		ResultAt   spanner.NullTime
 	}
-	Stored  []*resultKey
-	Credits []*creditRow
-	Spend   []*spendRow
+	Stored    []*resultKey
+	Credits   []*creditRow
+	Standings []*standingRow
+	Spend     []*spendRow
 }
 
 // holdKey and resultKey are primary keys, and parameters of the query.

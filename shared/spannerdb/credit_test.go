@@ -140,7 +140,7 @@ func TestCreditClosesTheCycle(t *testing.T) {
 	n.assign(taskID(0), w)
 	n.assign(taskID(1), w)
 	n.put(spanner.UpdateMap("Tasks", map[string]any{"TaskId": taskID(1), "Active": false, "OfferAt": spanner.NullTime{},
-		"HolderWorkers": []string{ledger.CanonicalAddress(w)}, "HolderExpires": []time.Time{n.now}}))
+		"HolderWorkers": []string{ledger.CanonicalAddress(w)}, "HolderExpires": []time.Time{n.now}, "HolderKinds": []int64{0}}))
 	n.now = n.now.Add(time.Second)
 	n.wants("both", n.credit(result(taskID(0), w, n.now), result(taskID(1), w, n.now)), "accepted 100", "accepted 100")
 	for i, wantOffer := range []spanner.NullTime{{Time: n.now.Add(30 * time.Second), Valid: true}, {}} {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/localcloud/spannertest"
+	"github.com/BlockRunAI/worker-network/shared/schedule"
 	"github.com/BlockRunAI/worker-network/shared/spannerdb"
 )
 
@@ -83,9 +84,9 @@ func (c *crowd) work(i int, rng *rand.Rand) {
 	for range 7 {
 		c.clock.Add(rng.Int64N(4))
 		db, now := c.clients[rng.IntN(4)], c.time()
-		offered, err := db.FindOffers(c.Context(), now, "", 10)
+		offered, err := db.FindOffers(c.Context(), now, schedule.Poll{Worker: w}, 10)
 		c.ok(err)
-		tasks, err := db.ClaimTasks(c.Context(), w, "", now, offered, 3)
+		tasks, err := db.ClaimTasks(c.Context(), now, schedule.Poll{Worker: w}, offered, 3)
 		c.ok(err)
 		var batch []ledger.SubmittedResult
 		for _, t := range tasks {

@@ -13,7 +13,7 @@ import (
 )
 
 // tasksPerTransaction keeps a load far below the 80,000 mutations that a
-// commit may hold: a new task counts for about 25.
+// commit may hold: a new task counts for about 40.
 const tasksPerTransaction = 500
 
 // LoadTasks makes the tasks what the list says: new ones are inserted, known
@@ -62,6 +62,7 @@ func (db *DB) loadTasks(ctx context.Context, now time.Time, tasks []schedule.Tas
 type knownTask struct {
 	schedule.Task
 	shard int64
+	old   bool // never written since it has a state of today's form
 }
 
 func readTasks(ctx context.Context, tx *spanner.ReadWriteTransaction, ids []string) (map[string]*knownTask, error) {
@@ -79,7 +80,7 @@ func readTasks(ctx context.Context, tx *spanner.ReadWriteTransaction, ids []stri
 			return err
 		}
 		t, err := r.task()
-		known[t.ID] = &knownTask{t, r.Shard}
+		known[t.ID] = &knownTask{t, r.Shard, !r.DueAt.Valid}
 		return err
 	})
 	return known, err
@@ -88,24 +89,21 @@ func readTasks(ctx context.Context, tx *spanner.ReadWriteTransaction, ids []stri
 // loadTask is the write that makes known what want says; nil if it is that.
 func (db *DB) loadTask(known *knownTask, want schedule.Task, now time.Time) *spanner.Mutation {
 	shard := db.shardOf(want.ID)
-	row := definition(&want, shard)
-	row["UpdatedAt"] = now.UTC()
 	if known == nil {
-		fresh := want
-		fresh.Open(now)
-		row["OfferAt"], row["Cycle"], row["CreatedAt"] = nullTime(fresh.OfferAt), int64(1), now.UTC()
+		want.Open(now)
+		row := state(&want, now)
+		maps.Copy(row, definition(&want, shard))
+		row["CreatedAt"] = now.UTC()
 		return spanner.InsertMap("Tasks", row)
 	}
-	old := definition(&known.Task, known.shard)
-	old["UpdatedAt"] = row["UpdatedAt"]
-	if maps.Equal(old, row) {
+	wanted := definition(&want, shard)
+	if !known.old && maps.Equal(definition(&known.Task, known.shard), wanted) {
 		return nil
 	}
-	if known.Active != want.Active || known.Interval != want.Interval {
-		t := known.Task
-		t.Redefine(&want, now)
-		row["OfferAt"] = nullTime(t.OfferAt)
-	}
+	t := known.Task
+	t.Redefine(&want, now)
+	row := state(&t, now)
+	maps.Copy(row, wanted)
 	return spanner.UpdateMap("Tasks", row)
 }
 

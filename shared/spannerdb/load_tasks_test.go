@@ -149,10 +149,10 @@ func TestFewerShards(t *testing.T) {
 	}
 }
 
-// However the tasks lie, one poll finds work, in one round trip, and reads
-// each task once.
+// One task is found from wherever it lies, though a poll looks into two shards
+// only; many in one round trip.
 func TestFindOffers(t *testing.T) {
-	for _, shards := range []int{1, 4, 16} {
+	for _, shards := range []int{1, 2, 16} {
 		t.Run(fmt.Sprint(shards, " shards"), func(t *testing.T) {
 			var rpcs spannertest.RPCs
 			database := spannertest.New(t)
@@ -160,14 +160,21 @@ func TestFindOffers(t *testing.T) {
 			list := checks(1)
 			list[0].Region = "EU"
 			load(t, db, noon, list)
-			for i := range 20 { // the shard that it lies in comes first only sometimes
+			polls, found := 200, 0
+			for range polls {
 				rpcs.Reset()
-				if got := offers(t, db, noon, "EU", 10); !slices.Equal(got, []string{"task_000"}) {
-					t.Fatalf("poll %d: offered %v", i, got)
+				got := offers(t, db, noon, "EU", 10)
+				if slices.Equal(got, []string{"task_000"}) {
+					found++
+				} else if len(got) > 0 || shards <= 2 {
+					t.Fatalf("offered %v", got)
 				}
 				if rpcs.Trips() != 1 {
 					t.Fatalf("%d round trips: %s", rpcs.Trips(), &rpcs)
 				}
+			}
+			if found < polls/max(shards, 2)/2 {
+				t.Errorf("%d of %d polls found the task in %d shards", found, polls, shards)
 			}
 			for name, got := range map[string][]string{
 				"another region": offers(t, db, noon, "US", 10),
@@ -179,10 +186,10 @@ func TestFindOffers(t *testing.T) {
 					t.Errorf("%s: offered %v", name, got)
 				}
 			}
-			load(t, db, noon, checks(200))
+			load(t, db, noon, checks(400))
 			got := offers(t, db, noon, "EU", 20)
-			if slices.Sort(got); len(got) < 15 || len(got) > 20 || len(slices.Compact(got)) != len(got) {
-				t.Errorf("of 200 tasks, %d offered: %v", len(got), got)
+			if slices.Sort(got); len(got) < 20 || len(got) > 26 || len(slices.Compact(got)) != len(got) {
+				t.Errorf("of 400 tasks, %d offered: %v", len(got), got)
 			}
 		})
 	}
@@ -200,7 +207,7 @@ func TestOffersAreInOrder(t *testing.T) {
 	if got := offers(t, db, noon.Add(4*time.Second), "EU", 10); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v (%s)", got, want, database)
 	}
-	if got := offers(t, db, noon.Add(4*time.Second), "EU", 3); !slices.Equal(got, want[:3]) {
+	if got := offers(t, db, noon.Add(4*time.Second), "EU", 2); !slices.Equal(got, want[:3]) {
 		t.Errorf("got %v, want %v", got, want[:3])
 	}
 }

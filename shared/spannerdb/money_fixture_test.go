@@ -68,7 +68,7 @@ func (n *network) addTasks(count int, reward ledger.Micros) {
 	for i := range tasks {
 		tasks[i] = schedule.Task{
 			ID: taskID(i), URL: "https://example.org/", ExpectedStatus: 200, Timeout: 10 * time.Second, RewardMicros: reward,
-			Interval: 30 * time.Second, BuyerTier: "standard", Class: schedule.Standard, Active: true,
+			Interval: 30 * time.Second, BuyerTier: schedule.BestEffort, Class: schedule.Standard, Active: true,
 		}
 	}
 	n.must(n.db.LoadTasks(n.Context(), n.now, tasks))
@@ -221,7 +221,7 @@ func (n *network) balanced() {
 	n.must(n.db.CheckBooks(n.Context()))
 }
 
-var tables = []string{"Tasks", "Assignments", "WorkerCredits", "WorkerResults", "WorkerPayouts", "ReceiptBatches", "AdoptedReceipts", "PayoutDays", "Leases", "WalletReputation", "WalletLinks", "WalletLinkChanges",
+var tables = []string{"Tasks", "Assignments", "WorkerStandings", "WorkerCredits", "WorkerResults", "WorkerPayouts", "ReceiptBatches", "AdoptedReceipts", "PayoutDays", "Leases", "WalletReputation", "WalletLinks", "WalletLinkChanges",
 	"ResultLogOutbox", "ResultLogParts", "ResultLogContents"}
 
 // dump is every row of every table.

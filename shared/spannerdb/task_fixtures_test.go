@@ -47,18 +47,49 @@ func load(t *testing.T, db *spannerdb.DB, now time.Time, tasks []schedule.Task) 
 	}
 }
 
+// offers are what a newcomer of that region is offered.
 func offers(t *testing.T, db *spannerdb.DB, now time.Time, region string, limit int) []string {
 	t.Helper()
-	ids, err := db.FindOffers(t.Context(), now, region, limit)
+	found, err := db.FindOffers(t.Context(), now, schedule.Poll{Worker: someone(999), Region: region}, limit)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ids
+	return found.IDs
+}
+
+// trust makes the worker one that delivered all it took.
+func trust(t *testing.T, database string, workers ...common.Address) {
+	t.Helper()
+	for _, w := range workers {
+		put(t, database, "WorkerStandings", map[string]any{
+			"Worker": text(w), "Outcomes": 16, "Recent": 1<<16 - 1, "Reliable": true, "ProvenAt": noon.Add(-time.Hour), "Polls": 0,
+			"ForgetAt": noon.Add(time.Hour), "UpdatedAt": noon,
+		})
+	}
+}
+
+// proven is a poll that the worker signed at that time.
+func proven(worker common.Address, at time.Time) schedule.Poll {
+	return schedule.Poll{Worker: worker, ProvenAt: at}
+}
+
+// ask is a whole poll.
+func ask(t *testing.T, db *spannerdb.DB, now time.Time, poll schedule.Poll, limit int) []string {
+	t.Helper()
+	found, err := db.FindOffers(t.Context(), now, poll, limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tasks, err := db.ClaimTasks(t.Context(), now, poll, found, limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids(tasks)
 }
 
 func claim(t *testing.T, db *spannerdb.DB, worker common.Address, now time.Time, ids []string, limit int) []schedule.Task {
 	t.Helper()
-	tasks, err := db.ClaimTasks(t.Context(), worker, "", now, ids, limit)
+	tasks, err := db.ClaimTasks(t.Context(), now, schedule.Poll{Worker: worker}, schedule.Offers{IDs: ids}, limit)
 	if err != nil {
 		t.Fatal(err)
 	}

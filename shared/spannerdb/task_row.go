@@ -14,26 +14,36 @@ import (
 
 // taskRow is Tasks as it is read.
 type taskRow struct {
-	TaskId         string
-	Url            string
-	ExpectedStatus int64
-	TimeoutMs      int64
-	RewardMicros   int64
-	Region         string
-	IntervalMs     int64
-	BuyerTier      string
-	Class          string
-	Active         bool
-	Cycle          int64
-	HolderWorkers  []string
-	HolderExpires  []time.Time
-	LastAcceptedAt spanner.NullTime
-	OfferAt        spanner.NullTime
+	TaskId           string
+	GroupId          spanner.NullString
+	Url              string
+	ExpectedStatus   int64
+	TimeoutMs        int64
+	RewardMicros     int64
+	Region           string
+	IntervalMs       int64
+	BuyerTier        string
+	Class            string
+	Active           bool
+	Cycle            int64
+	HolderWorkers    []string
+	HolderExpires    []time.Time
+	HolderKinds      []int64
+	LastAcceptedAt   spanner.NullTime
+	DueAt            spanner.NullTime
+	OfferAt          spanner.NullTime
+	Lane             spanner.NullString
+	EarlyAt          spanner.NullTime
+	BackupAt         spanner.NullTime
+	WindowsFrom      spanner.NullTime
+	WindowsDelivered spanner.NullInt64
+	WindowsMissed    spanner.NullInt64
 }
 
 var taskColumns = []string{
-	"TaskId", "Url", "ExpectedStatus", "TimeoutMs", "RewardMicros", "Region", "IntervalMs", "BuyerTier",
-	"Class", "Active", "Cycle", "HolderWorkers", "HolderExpires", "LastAcceptedAt", "OfferAt",
+	"TaskId", "GroupId", "Url", "ExpectedStatus", "TimeoutMs", "RewardMicros", "Region", "IntervalMs", "BuyerTier",
+	"Class", "Active", "Cycle", "HolderWorkers", "HolderExpires", "HolderKinds", "LastAcceptedAt", "DueAt",
+	"OfferAt", "Lane", "EarlyAt", "BackupAt", "WindowsFrom", "WindowsDelivered", "WindowsMissed",
 }
 
 // selectTask lists the columns for a query in which the table is called t.
@@ -41,23 +51,29 @@ var selectTask = "t." + strings.Join(taskColumns, ", t.")
 
 func (r *taskRow) task() (schedule.Task, error) {
 	t := schedule.Task{
-		ID: r.TaskId, URL: r.Url, ExpectedStatus: int(r.ExpectedStatus),
+		ID: r.TaskId, Group: r.GroupId.StringVal, URL: r.Url, ExpectedStatus: int(r.ExpectedStatus),
 		Timeout: millis(r.TimeoutMs), RewardMicros: ledger.Micros(r.RewardMicros), Region: r.Region, Interval: millis(r.IntervalMs),
 		BuyerTier: schedule.BuyerTier(r.BuyerTier), Class: schedule.Class(r.Class), Active: r.Active,
-		Cycle: r.Cycle, LastAcceptedAt: timeOf(r.LastAcceptedAt), Offer: schedule.Offer{OfferAt: timeOf(r.OfferAt)},
+		Cycle: r.Cycle, LastAcceptedAt: timeOf(r.LastAcceptedAt), DueAt: timeOf(r.DueAt),
+		Offer: schedule.Offer{OfferAt: timeOf(r.OfferAt), Lane: schedule.Lane(r.Lane.StringVal), EarlyAt: timeOf(r.EarlyAt), BackupAt: timeOf(r.BackupAt)},
+		Tally: schedule.Tally{From: timeOf(r.WindowsFrom), Delivered: r.WindowsDelivered.Int64, Missed: r.WindowsMissed.Int64},
 	}
-	if !t.LastAcceptedAt.IsZero() {
+	if !r.DueAt.Valid && r.LastAcceptedAt.Valid { // stored before there was such a column
 		t.DueAt = t.LastAcceptedAt.Add(t.Interval)
 	}
-	if len(r.HolderWorkers) != len(r.HolderExpires) {
-		return t, fmt.Errorf("spannerdb: task %s has %d holders and %d times at which they end", r.TaskId, len(r.HolderWorkers), len(r.HolderExpires))
+	if len(r.HolderWorkers) != len(r.HolderExpires) || r.HolderKinds != nil && len(r.HolderKinds) != len(r.HolderWorkers) {
+		return t, fmt.Errorf("spannerdb: task %s has %d holders, %d times at which they end and %d kinds", r.TaskId, len(r.HolderWorkers), len(r.HolderExpires), len(r.HolderKinds))
 	}
 	for i, w := range r.HolderWorkers {
 		worker, err := parseAddress(w)
 		if err != nil {
 			return t, fmt.Errorf("spannerdb: task %s: %w", r.TaskId, err)
 		}
-		t.Holders = append(t.Holders, schedule.Slot{Worker: worker, ExpiresAt: r.HolderExpires[i].UTC()})
+		slot := schedule.Slot{Worker: worker, ExpiresAt: r.HolderExpires[i].UTC()}
+		if r.HolderKinds != nil { // as well
+			slot.Kind = schedule.SlotKind(r.HolderKinds[i])
+		}
+		t.Holders = append(t.Holders, slot)
 	}
 	return t, nil
 }
@@ -65,22 +81,29 @@ func (r *taskRow) task() (schedule.Task, error) {
 // definition is what the operator says about a task.
 func definition(t *schedule.Task, shard int64) map[string]any {
 	return map[string]any{
-		"TaskId": t.ID, "Url": t.URL, "ExpectedStatus": int64(t.ExpectedStatus), "TimeoutMs": t.Timeout.Milliseconds(),
+		"TaskId": t.ID, "GroupId": nullString(t.Group), "Url": t.URL, "ExpectedStatus": int64(t.ExpectedStatus), "TimeoutMs": t.Timeout.Milliseconds(),
 		"RewardMicros": int64(t.RewardMicros), "Region": t.Region, "IntervalMs": t.Interval.Milliseconds(),
 		"BuyerTier": string(t.BuyerTier), "Class": string(t.Class), "Active": t.Active, "Shard": shard,
 	}
 }
 
-// openCycle is what claims and wins change of a task.
-func openCycle(t *schedule.Task, now time.Time) *spanner.Mutation {
-	workers, expires := make([]string, len(t.Holders)), make([]time.Time, len(t.Holders))
+// state is what follows from polls and results: what claims and wins change of
+// a task.
+func state(t *schedule.Task, now time.Time) map[string]any {
+	workers, expires, kinds := make([]string, len(t.Holders)), make([]time.Time, len(t.Holders)), make([]int64, len(t.Holders))
 	for i, s := range t.Holders {
-		workers[i], expires[i] = addressText(s.Worker), s.ExpiresAt.UTC()
+		workers[i], expires[i], kinds[i] = addressText(s.Worker), s.ExpiresAt.UTC(), int64(s.Kind)
 	}
-	return spanner.UpdateMap("Tasks", map[string]any{
-		"TaskId": t.ID, "Cycle": t.Cycle, "HolderWorkers": workers, "HolderExpires": expires,
-		"LastAcceptedAt": nullTime(t.LastAcceptedAt), "OfferAt": nullTime(t.OfferAt), "UpdatedAt": now.UTC(),
-	})
+	return map[string]any{
+		"TaskId": t.ID, "Cycle": t.Cycle, "HolderWorkers": workers, "HolderExpires": expires, "HolderKinds": kinds,
+		"LastAcceptedAt": nullTime(t.LastAcceptedAt), "DueAt": nullTime(t.DueAt),
+		"OfferAt": nullTime(t.OfferAt), "Lane": nullString(string(t.Lane)), "EarlyAt": nullTime(t.EarlyAt), "BackupAt": nullTime(t.BackupAt),
+		"WindowsFrom": nullTime(t.From), "WindowsDelivered": t.Delivered, "WindowsMissed": t.Missed, "UpdatedAt": now.UTC(),
+	}
+}
+
+func putTaskState(t *schedule.Task, now time.Time) *spanner.Mutation {
+	return spanner.UpdateMap("Tasks", state(t, now))
 }
 
 // assignmentRow is Assignments as it is read, without its key.

@@ -31,6 +31,7 @@ func Pilot() ([]schedule.Task, error) { return Parse(pilot) }
 const (
 	maxID       = 128
 	maxURL      = 2048
+	maxRegion   = 64
 	maxTimeout  = 60 * time.Second
 	minInterval = time.Second
 	maxReward   = 1_000_000_000 // 1,000 USDC for one check is a slip of the pen
@@ -48,7 +49,11 @@ type entry struct {
 	BuyerTier      string `yaml:"buyerTier"`
 	Class          string `yaml:"class"`
 	Region         string `yaml:"region"`
-	Paused         bool   `yaml:"paused"`
+	// Regions makes a task for each of them, all in one group: premium buyers
+	// are promised checks from several in one window. The id of each is the
+	// entry's, a colon and the region.
+	Regions []string `yaml:"regions"`
+	Paused  bool     `yaml:"paused"`
 }
 
 // Parse reads a list of tasks. The error names every task that is wrong; then
@@ -79,19 +84,21 @@ func parse(text []byte, permit func(*url.URL) error) ([]schedule.Task, error) {
 	var bad []error
 	seen := map[string]bool{}
 	for i, e := range file.Tasks {
-		task, err := e.task()
+		expanded, err := e.tasks()
 		if err == nil {
-			err = permitted(task.URL, permit)
+			err = permitted(e.URL, permit)
 		}
-		if err == nil && seen[e.ID] {
-			err = errors.New("the id stands twice in the list")
+		for _, t := range expanded {
+			if err == nil && seen[t.ID] {
+				err = fmt.Errorf("the id %s stands twice in the list", t.ID)
+			}
+			seen[t.ID] = true
 		}
-		seen[e.ID] = true
 		if err != nil {
 			bad = append(bad, fmt.Errorf("taskfile: task %d (%q): %w", i+1, e.ID, err))
 			continue
 		}
-		tasks = append(tasks, task)
+		tasks = append(tasks, expanded...)
 	}
 	if len(bad) > 0 {
 		return nil, errors.Join(bad...)
@@ -105,9 +112,40 @@ var (
 	classes    = []schedule.Class{schedule.Standard, schedule.Priority, schedule.HighValue, schedule.Enterprise}
 )
 
+// tasks are the entry's: one, or one for each of its regions.
+func (e entry) tasks() ([]schedule.Task, error) {
+	t, err := e.task()
+	if err != nil || len(e.Regions) == 0 {
+		return []schedule.Task{t}, err
+	}
+	if e.Region != "" {
+		return nil, errors.New("region and regions: want one of them")
+	}
+	var out []schedule.Task
+	for i, region := range e.Regions {
+		t.ID, t.Group, t.Region = e.ID+":"+region, e.ID, region
+		switch {
+		case !idForm.MatchString(region) || len(region) > maxRegion:
+			return nil, fmt.Errorf("regions: %q: want 1 to %d letters, digits and . _ : -", region, maxRegion)
+		case len(t.ID) > maxID:
+			return nil, fmt.Errorf("regions: the id %s has more than %d characters", t.ID, maxID)
+		case slices.Contains(e.Regions[:i], region):
+			return nil, fmt.Errorf("regions: %s stands twice", region)
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+// defaultInterval is what was promised to the buyer, or the pilot's 30 s.
+func defaultInterval(buyer schedule.BuyerTier) string {
+	return cmp.Or(buyer.Longest(), 30*time.Second).String()
+}
+
 // task fills in the defaults and checks the rest.
 func (e entry) task() (schedule.Task, error) {
-	interval, err := time.ParseDuration(cmp.Or(e.Interval, "30s"))
+	buyer := schedule.BuyerTier(cmp.Or(e.BuyerTier, string(schedule.BestEffort)))
+	interval, err := time.ParseDuration(cmp.Or(e.Interval, defaultInterval(buyer)))
 	if err != nil {
 		return schedule.Task{}, fmt.Errorf("interval %q is no duration such as 30s or 5m", e.Interval)
 	}
@@ -119,7 +157,7 @@ func (e entry) task() (schedule.Task, error) {
 		RewardMicros:   ledger.Micros(deref(e.RewardMicros, 100)),
 		Region:         e.Region,
 		Interval:       interval,
-		BuyerTier:      schedule.BuyerTier(cmp.Or(e.BuyerTier, string(schedule.BestEffort))),
+		BuyerTier:      buyer,
 		Class:          schedule.Class(cmp.Or(e.Class, string(schedule.Standard))),
 		Active:         !e.Paused,
 	}
@@ -138,10 +176,12 @@ func (e entry) task() (schedule.Task, error) {
 		return t, fmt.Errorf("rewardMicros %d: want 0 to %d", t.RewardMicros, maxReward)
 	case t.Interval < minInterval:
 		return t, fmt.Errorf("interval %v: want at least %v", t.Interval, minInterval)
-	case len(t.Region) > 64:
-		return t, errors.New("region: at most 64 bytes")
+	case len(t.Region) > maxRegion:
+		return t, fmt.Errorf("region: at most %d bytes", maxRegion)
 	case !slices.Contains(buyerTiers, t.BuyerTier):
 		return t, fmt.Errorf("buyerTier %q: want one of %v", t.BuyerTier, buyerTiers)
+	case t.Guaranteed() && t.Interval > t.Window():
+		return t, fmt.Errorf("interval %v: a %s buyer is promised a check every %v; want no longer one", t.Interval, buyer, t.Window())
 	case !slices.Contains(classes, t.Class):
 		return t, fmt.Errorf("class %q: want one of %v", t.Class, classes)
 	}

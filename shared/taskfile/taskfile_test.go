@@ -35,8 +35,8 @@ func TestPilot(t *testing.T) {
 
 func TestParseEveryField(t *testing.T) {
 	for _, text := range []string{
-		"tasks:\n- {id: a, url: 'http://h.org:8080/p?q', type: http_check, expectedStatus: 204, timeoutMs: 1500, rewardMicros: 0, interval: 5m, buyerTier: premium, class: high_value, region: EU, paused: true}\n",
-		`{"tasks":[{"id":"a","url":"http://h.org:8080/p?q","type":"http_check","expectedStatus":204,"timeoutMs":1500,"rewardMicros":0,"interval":"5m","buyerTier":"premium","class":"high_value","region":"EU","paused":true}]}`,
+		"tasks:\n- {id: a, url: 'http://h.org:8080/p?q', type: http_check, expectedStatus: 204, timeoutMs: 1500, rewardMicros: 0, interval: 20s, buyerTier: premium, class: high_value, region: EU, paused: true}\n",
+		`{"tasks":[{"id":"a","url":"http://h.org:8080/p?q","type":"http_check","expectedStatus":204,"timeoutMs":1500,"rewardMicros":0,"interval":"20s","buyerTier":"premium","class":"high_value","region":"EU","paused":true}]}`,
 	} {
 		got, err := Parse([]byte(text))
 		if err != nil {
@@ -44,9 +44,24 @@ func TestParseEveryField(t *testing.T) {
 		}
 		g := got[0]
 		if g.ID != "a" || g.URL != "http://h.org:8080/p?q" || g.ExpectedStatus != 204 || g.Timeout != 1500*time.Millisecond || g.RewardMicros != 0 ||
-			g.Interval != 5*time.Minute || g.BuyerTier != "premium" || g.Class != schedule.HighValue || g.Region != "EU" || g.Active {
+			g.Interval != 20*time.Second || g.BuyerTier != "premium" || g.Class != schedule.HighValue || g.Region != "EU" || g.Active {
 			t.Errorf("%s\ngives %+v", text, g)
 		}
+	}
+}
+
+func TestRegionsMakeAGroup(t *testing.T) {
+	got, err := Parse([]byte("tasks: [{id: a, url: 'https://h.org/', regions: [EU, US-West], buyerTier: premium, paused: true}, {id: b, url: 'https://h.org/', buyerTier: standard}]"))
+	if err != nil || len(got) != 3 {
+		t.Fatalf("got %v, %v", got, err)
+	}
+	for i, region := range []string{"EU", "US-West"} {
+		if g := got[i]; g.ID != "a:"+region || g.Group != "a" || g.Region != region || g.Active || g.BuyerTier != schedule.PremiumBuyer || g.Interval != 30*time.Second || g.URL != "https://h.org/" {
+			t.Errorf("%s: %+v", region, g)
+		}
+	}
+	if g := got[2]; g.ID != "b" || g.Group != "" || g.Region != "" || g.Interval != time.Minute {
+		t.Errorf("without regions: %+v", g)
 	}
 }
 
@@ -76,6 +91,13 @@ func TestParseRefuses(t *testing.T) {
 		{"short interval", task("interval: 10ms"), "interval"},
 		{"tier", task("buyerTier: gold"), "buyerTier"},
 		{"class", task("class: best"), "class"},
+		{"less than promised", task("buyerTier: premium, interval: 31s"), "promised"},
+		{"region and regions", task("region: EU, regions: [US]"), "one of them"},
+		{"regions twice", task("regions: [EU, EU]"), "twice"},
+		{"no region", task("regions: ['']"), "regions"},
+		{"region with a space", task("regions: ['US West']"), "US West"},
+		{"an expanded id", "tasks: [{id: 'a:EU', url: 'https://h.org/'}, {id: a, url: 'https://h.org/', regions: [EU]}]", "a:EU"},
+		{"an expanded id too long", "tasks: [{id: " + strings.Repeat("a", 126) + ", url: 'https://h.org/', regions: [EU]}]", "regions"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := Parse([]byte(c.text))

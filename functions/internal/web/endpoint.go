@@ -7,10 +7,13 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/BlockRunAI/worker-network/shared/api"
@@ -74,6 +77,12 @@ func (e Endpoint) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		level = slog.LevelError
 	}
 	e.Log.LogAttrs(r.Context(), level, "request refused", slog.Int("status", status), slog.Any("error", err))
+	if wait, ok := errors.AsType[interface {
+		error
+		RetryAfter() time.Duration
+	}](err); ok {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.RetryAfter().Seconds()))))
+	}
 	answerError(w, status, api.ErrorBody{Error: publicText(err, status), Code: publicCode(err)})
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
+	"github.com/BlockRunAI/worker-network/shared/schedule"
 	"github.com/BlockRunAI/worker-network/shared/telemetry"
 )
 
@@ -55,6 +56,7 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 		{fmt.Errorf("%w: %w", api.ErrBatch, &http.MaxBytesError{Limit: 9}), 413, "body too large: the limit is 9 bytes; send less in one request", "INFO", ""},
 		{fmt.Errorf("x: %w", &api.ProofError{Code: api.ProofMalformed, Detail: "no nonce"}), 400, "x: malformed poll proof: no nonce", "INFO", api.ProofMalformed},
 		{&api.ProofError{Code: api.ProofClock, Detail: "set the clock"}, 401, "poll proof refused: set the clock", "INFO", api.ProofClock},
+		{fmt.Errorf("x: %w", schedule.TooManyPollsError{Wait: 1500 * time.Millisecond}), 429, "x: too many polls: 60 a minute are answered; poll again in 1.5s, and then every 30 s", "INFO", ""},
 		{ledger.ErrLeased, 409, "leased by another instance", "INFO", ""},
 		{fmt.Errorf("%w: %w", ErrUnavailable, secret), 503, "the service is not available at the moment; try again in a few seconds", "ERROR", ""},
 		{fmt.Errorf("%w: %w", context.DeadlineExceeded, secret), 503, "the service is not available at the moment; try again in a few seconds", "ERROR", ""},
@@ -70,7 +72,7 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 		if (resp.Header.Get("WWW-Authenticate") != "") != (c.status == 401) {
 			t.Errorf("%v: WWW-Authenticate %q", c.err, resp.Header.Get("WWW-Authenticate"))
 		}
-		if (resp.Header.Get("Retry-After") != "") != (c.status == 503) {
+		if want := map[int]string{503: "5", 429: "2"}[c.status]; resp.Header.Get("Retry-After") != want {
 			t.Errorf("%v: Retry-After %q", c.err, resp.Header.Get("Retry-After"))
 		}
 		if !strings.Contains(log, `"severity":"`+c.level+`"`) || c.err != nil && errors.Is(c.err, secret) && !strings.Contains(log, "secret detail") {

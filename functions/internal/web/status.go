@@ -8,6 +8,7 @@ import (
 
 	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
+	"github.com/BlockRunAI/worker-network/shared/schedule"
 )
 
 // The errors that have a status of their own here; the others come from the
@@ -35,6 +36,7 @@ var statuses = []struct {
 	{api.ErrProofForm, http.StatusBadRequest},
 	{api.ErrProof, http.StatusUnauthorized},
 	{ErrMethod, http.StatusMethodNotAllowed},
+	{schedule.ErrTooManyPolls, http.StatusTooManyRequests},
 	{ledger.ErrLeased, http.StatusConflict},
 	{ledger.ErrLeaseLost, http.StatusConflict},
 	{ledger.ErrMove, http.StatusConflict},
