@@ -67,6 +67,7 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	if o.API != "" {
 		base, books = o.API, statusBooks{base: o.API, http: newHTTP(4)}
 	} else {
+		t.calls = countSpannerCalls()
 		h, err := startHome(ctx, o)
 		if err != nil {
 			return nil, err
@@ -78,11 +79,17 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 		t.say("%s; alone it takes %.0f bare transactions a second", h.net.Spanner, t.ceiling)
 		base, books = h.base, databaseBooks{h.net.DB}
 	}
+	if err := t.beginCalls(ctx); err != nil {
+		return nil, err
+	}
 	if err := t.load(ctx, base); err != nil {
 		return nil, err
 	}
 	t.say("load is over; reading the books")
-	report := t.report()
+	report, err := t.report(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if report.Violations, report.Books, err = t.check(ctx, books); err != nil {
 		return nil, err
 	}
@@ -96,6 +103,8 @@ type test struct {
 	polls, submits *endpoint
 	began          time.Time
 	ceiling        float64
+	calls          *spannerCalls // nil when the functions are another process
+	before         Calls
 }
 
 func (t *test) say(format string, args ...any) { fmt.Fprintf(t.Out, format+"\n", args...) }

@@ -36,7 +36,7 @@ func TestRun(t *testing.T) {
 	if err := r.Err(); err != nil {
 		t.Error(err)
 	}
-	if r.Accepted < 20 || r.Polls.Requests < 40 || r.Books.Results < int64(r.Accepted) || r.Books.Payouts < 5 || r.Ceiling < 1 {
+	if r.Accepted < 20 || r.Polls.Requests < 40 || r.Books.Results < int64(r.Accepted) || r.Books.Payouts < 5 || r.Ceiling < 1 || r.Spanner.All < int64(r.Polls.Requests) {
 		t.Errorf("%+v: the load shows little", r)
 	}
 	if r.Polls.P50 <= 0 || r.Polls.P50 > r.Polls.P99 || r.Polls.P99 > r.Polls.Max {

@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -24,16 +25,21 @@ type Report struct {
 	Resent                     int // results that were sent once more
 	Unanswered                 int // results whose submission brought no answer at least once
 	Earned                     ledger.Micros
+	Spanner                    Calls
 	Ceiling                    float64 // bare transactions a second; 0: not measured
 	Books                      *ledger.BooksReport
 
 	Violations []string
 }
 
-func (t *test) report() *Report {
+func (t *test) report(ctx context.Context) (*Report, error) {
 	ran := time.Since(t.began)
+	calls, err := t.during(ctx)
+	if err != nil {
+		return nil, err
+	}
 	r := &Report{
-		Options: t.Options, Ran: ran, Ceiling: t.ceiling, Rejected: map[api.Code]int{},
+		Options: t.Options, Ran: ran, Ceiling: t.ceiling, Spanner: calls, Rejected: map[api.Code]int{},
 		Polls: t.polls.latency(ran), Submits: t.submits.latency(ran),
 		Given:     sum(t.workers, func(w *worker) int { return w.given }),
 		Accepted:  sum(t.workers, func(w *worker) int { return len(w.accepted) }),
@@ -52,7 +58,7 @@ func (t *test) report() *Report {
 			r.Rejected[code] += n
 		}
 	}
-	return r
+	return r, nil
 }
 
 // Err is nil when nothing was lost, doubled or invented.
@@ -82,6 +88,9 @@ func (r *Report) rows() []row {
 	if r.Books != nil {
 		c := r.Books.Credits
 		rows = append(rows, row{"books", fmt.Sprintf("%d results, %d payouts; %s pending, %s in flight, %s paid", r.Books.Results, r.Books.Payouts, c.Pending, c.InFlight, c.TotalPaid)})
+	}
+	if r.Spanner.All > 0 {
+		rows = append(rows, row{"calls to Spanner, payouts included", fmt.Sprintf("%d, %.1f/s; %d of them aborted, and their transactions run again", r.Spanner.All, float64(r.Spanner.All)/r.Ran.Seconds(), r.Spanner.Aborted)})
 	}
 	if r.Ceiling > 0 {
 		requests := r.Polls.PerSecond + r.Submits.PerSecond
