@@ -157,6 +157,9 @@ func (p *port) open(t *testing.T) string {
 		p.address = "127.0.0.1:0"
 	}
 	l, err := net.Listen("tcp", p.address)
+	for start := time.Now(); err != nil && time.Since(start) < 10*time.Second; time.Sleep(10 * time.Millisecond) {
+		l, err = net.Listen("tcp", p.address) // somebody may have the port for a moment
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

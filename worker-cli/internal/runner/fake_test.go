@@ -24,8 +24,9 @@ type network struct {
 	triedAt  []time.Time
 	batches  []int
 	accepted map[string]int
-	twice    int           // results that came again
-	ahead    time.Duration // of its clock
+	twice    int                               // results that came again
+	ahead    time.Duration                     // of its clock
+	instead  func([]api.Result) client.Receipt // of judging itself, and of remembering
 }
 
 const reward = 100
@@ -33,6 +34,9 @@ const reward = 100
 func (n *network) Tasks(ctx context.Context) ([]api.Task, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.instead != nil {
+		return n.tasks(0)
+	}
 	n.polledAt = append(n.polledAt, time.Now())
 	if n.tasks == nil {
 		return nil, nil
@@ -43,6 +47,9 @@ func (n *network) Tasks(ctx context.Context) ([]api.Task, error) {
 func (n *network) Submit(ctx context.Context, results []api.Result) (client.Receipt, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.instead != nil {
+		return n.instead(results), nil
+	}
 	n.triedAt = append(n.triedAt, time.Now())
 	n.batches = append(n.batches, len(results))
 	attempt := len(n.triedAt)
