@@ -82,6 +82,32 @@ func TestKilledWhileSubmitting(t *testing.T) {
 		if len(kept) != 2 || w.totals.Accepted != 2 {
 			t.Errorf("%d were kept, %+v", len(kept), w.totals)
 		}
+		if left, err := file.Load(); len(left) != 0 || err != nil { // once they are accepted
+			t.Errorf("%d are kept still, %v", len(left), err)
+		}
+	})
+}
+
+// Results that come while the API wants to be left alone are written down, too.
+func TestKeptWhileTheAPIRests(t *testing.T) {
+	address, sign := signer(t)
+	file := File{Path: filepath.Join(t.TempDir(), "results.json"), Address: address}
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{tasks: give(1), before: func(int, []api.Result) error {
+			return &client.Error{Status: 429, RetryAfter: 2 * time.Minute, Text: "slow down"}
+		}}
+		w := keeping(t, n, file, sign)
+		w.Emit = func(e Event) {
+			if p, ok := e.(Poll); ok && len(n.polledAt) > 1 {
+				if kept, err := file.Load(); len(kept) != len(n.polledAt)-1 || err != nil {
+					t.Errorf("%+v: %d kept after %d polls, %v", p, len(kept), len(n.polledAt)-1, err)
+				}
+			}
+		}
+		w.runFor(t, 100*time.Second)
+		if len(n.triedAt) != 1 || len(n.polledAt) < 3 {
+			t.Errorf("%d attempts, %d polls", len(n.triedAt), len(n.polledAt))
+		}
 	})
 }
 

@@ -238,7 +238,9 @@ func (r *Runner) flush(ctx context.Context) {
 	r.vouch(ctx)
 	if r.outbox.ready(time.Now()) {
 		r.submit(ctx)
+		return
 	}
+	r.keep()
 }
 
 var errLimit = errors.New("more than the limits allow")
