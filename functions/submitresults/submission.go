@@ -47,7 +47,7 @@ func (s *submission) take(judged []ledger.JudgedResult) error {
 	}
 	for i, j := range judged {
 		o := &s.outcomes[s.place[i]]
-		o.Status, o.Code, o.RewardMicros, o.ResultID = j.Status, j.Code, int64(j.Reward), j.ResultID
+		o.Status, o.Code, o.RewardMicros, o.ResultID, o.CreditedMicros = j.Status, j.Code, int64(j.Reward), j.ResultID, int64(j.Credited)
 		earned, err := s.earned.Add(j.Reward)
 		if err != nil {
 			return fmt.Errorf("sum of the rewards: %w", err)

@@ -88,7 +88,10 @@ type Outcome struct {
 	Code         Code   `json:"code,omitempty"`
 	Detail       string `json:"detail,omitempty"` // what exactly is wrong, in words, where there is more to say than Code.Text
 	RewardMicros int64  `json:"rewardMicros"`
-	ResultID     string `json:"resultId,omitempty"` // of an accepted result
+	ResultID     string `json:"resultId,omitempty"` // of a result that is accepted, or was before
+	// CreditedMicros is what this very result was credited with before: the answer
+	// that said so may have been lost.
+	CreditedMicros int64 `json:"creditedMicros,omitempty"`
 }
 
 // Code is a stable, machine-readable reason. Codes are never renamed.

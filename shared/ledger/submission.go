@@ -23,5 +23,6 @@ type JudgedResult struct {
 	Status   api.Status
 	Code     api.Code // empty when accepted
 	Reward   Micros   // credited, multiplier included; 0 unless accepted
-	ResultID string   // of an accepted result, else empty
+	ResultID string   // of an accepted result, or of one that was before; else empty
+	Credited Micros   // with which this very result was credited before; 0 if it was not
 }

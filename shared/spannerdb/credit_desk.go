@@ -20,7 +20,7 @@ type creditDesk struct {
 	now    time.Time
 	tasks  map[string]*schedule.Task
 	held   map[holdKey]*schedule.Assignment
-	stored map[resultKey]bool
+	stored map[resultKey]ledger.JudgedResult // what was accepted before: its id and reward
 	books  map[common.Address]*workerBooks
 	record map[common.Address]*schedule.Standing
 
@@ -40,7 +40,7 @@ type workerBooks struct {
 func newCreditDesk(in creditInputs, now time.Time) (*creditDesk, error) {
 	d := &creditDesk{
 		now: now, tasks: map[string]*schedule.Task{}, held: map[holdKey]*schedule.Assignment{},
-		stored: map[resultKey]bool{}, books: map[common.Address]*workerBooks{}, record: map[common.Address]*schedule.Standing{},
+		stored: map[resultKey]ledger.JudgedResult{}, books: map[common.Address]*workerBooks{}, record: map[common.Address]*schedule.Standing{},
 	}
 	var hex decoder
 	for _, t := range in.Tasks {
@@ -57,7 +57,7 @@ func newCreditDesk(in creditInputs, now time.Time) (*creditDesk, error) {
 		}
 	}
 	for _, k := range in.Stored {
-		d.stored[*k] = true
+		d.stored[resultKey{k.Worker, k.TaskId, k.TimestampMs}] = ledger.JudgedResult{ResultID: k.ResultId, Reward: ledger.Micros(k.RewardMicros)}
 	}
 	for _, r := range in.Standings {
 		s, err := r.standing()
@@ -89,9 +89,13 @@ func (d *creditDesk) judge(r ledger.SubmittedResult) (ledger.JudgedResult, error
 	hold, key := keysOf(r)
 	task := d.tasks[r.TaskID]
 	held := d.held[hold]
-	v := schedule.Judge(r.At, d.now, task, held, d.stored[key])
+	before, stored := d.stored[key]
+	v := schedule.Judge(r.At, d.now, task, held, stored)
 	j := ledger.JudgedResult{Status: v.Status, Code: v.Code}
 	if v.Status == api.Rejected {
+		if before.ResultID == r.ResultID { // the answer may have been lost
+			j.ResultID, j.Credited = before.ResultID, before.Reward
+		}
 		return j, nil
 	}
 	d.judged.add(hold) // won or lost: it cannot be offered again in a later cycle
@@ -116,6 +120,7 @@ func (d *creditDesk) judge(r ledger.SubmittedResult) (ledger.JudgedResult, error
 		Reward: reward, MultiplierBps: books.bps, Cycle: held.Cycle, AcceptedAt: d.now.UTC().Truncate(time.Millisecond),
 	})
 	j.Reward, j.ResultID = reward, r.ResultID
+	d.stored[key] = j
 	return j, nil
 }
 

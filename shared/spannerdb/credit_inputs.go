@@ -16,7 +16,7 @@ var creditQuery = `SELECT
   ARRAY(SELECT AS STRUCT a.TaskId, a.Worker, a.Cycle, a.AssignedAt, a.ExpiresAt, a.ResultAt
     FROM UNNEST(@holds) AS k JOIN@{FORCE_JOIN_ORDER=TRUE, JOIN_METHOD=APPLY_JOIN} Assignments AS a
     ON a.TaskId = k.TaskId AND a.Worker = k.Worker) AS Held,
-  ARRAY(SELECT AS STRUCT r.Worker, r.TaskId, r.TimestampMs
+  ARRAY(SELECT AS STRUCT r.Worker, r.TaskId, r.TimestampMs, r.ResultId, r.RewardMicros
     FROM UNNEST(@results) AS k JOIN@{FORCE_JOIN_ORDER=TRUE, JOIN_METHOD=APPLY_JOIN} WorkerResults AS r
     ON r.Worker = k.Worker AND r.TaskId = k.TaskId AND r.TimestampMs = k.TimestampMs) AS Stored,
   ARRAY(SELECT AS STRUCT ` + selectCredits + `
@@ -34,7 +34,13 @@ type creditInputs struct {
 		ExpiresAt  time.Time
 		ResultAt   spanner.NullTime
 	}
-	Stored    []*resultKey
+	Stored []*struct {
+		Worker       string
+		TaskId       string
+		TimestampMs  int64
+		ResultId     string
+		RewardMicros int64
+	}
 	Credits   []*creditRow
 	Standings []*standingRow
 	Spend     []*spendRow

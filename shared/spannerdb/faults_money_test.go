@@ -30,10 +30,15 @@ var moneyVerbs = map[string]func(*network, common.Address) attempt{
 		r := result(taskID(0), w, n.now)
 		return attempt{
 			func(db *spannerdb.DB) error {
-				_, _, err := crediter(n, db, policy).CreditResults(n.Context(), n.now, []ledger.SubmittedResult{r})
+				judged, _, err := crediter(n, db, policy).CreditResults(n.Context(), n.now, []ledger.SubmittedResult{r})
+				if err == nil { // now or before: the caller learns what it was credited with
+					same(n, "told", judged[0].Reward+judged[0].Credited, 100)
+					same(n, "told the id", judged[0].ResultID, r.ResultID)
+				}
 				return err
 			},
 			func() {
+				same(n, "deliveries", storedStanding(n.T, n.database, w).Outcomes, 1)
 				same(n, "earned", n.status(w).Credits.TotalEarned, 100)
 				same(n, "seq", n.status(w).Credits.PayoutSeq, 1)
 			},
@@ -52,6 +57,7 @@ var moneyVerbs = map[string]func(*network, common.Address) attempt{
 			},
 			func() {
 				same(n, "books", n.status(w).Credits, ledger.Credits{InFlight: 400, TotalEarned: 400, PayoutSeq: 2})
+				same(n, "deliveries", storedStanding(n.T, n.database, w).Recent, 0b1111)
 				same(n, "amount", n.payout(ledger.PayoutID{Worker: w, Seq: 1}).Amount, 400)
 			},
 		}
