@@ -144,7 +144,7 @@ func (a *attempt) log(ctx context.Context, step Step, err error) {
 	p := a.view.Payout
 	attrs := []slog.Attr{
 		slog.String("payout", a.id.String()), slog.Int64("micros", int64(p.Amount)), slog.String("was", string(p.State)),
-		slog.Int64("attempts", p.Attempts), slog.Duration("age", a.Now().Sub(p.CreatedAt)),
+		slog.Int64("attempts", p.Attempts), slog.Int64("ageSeconds", int64(a.Now().Sub(p.CreatedAt).Seconds())),
 	}
 	level, message := slog.LevelInfo, "payout looked at"
 	switch s := step.(type) {

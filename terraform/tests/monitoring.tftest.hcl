@@ -33,7 +33,7 @@ run "alerts" {
     error_message = "oldest unacknowledged message"
   }
   assert {
-    condition     = google_monitoring_alert_policy.event["payout_stuck"].conditions[0].condition_matched_log[0].filter == "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"processpayout\" AND jsonPayload.message=\"payout waits\" AND jsonPayload.age>3600000000000"
+    condition     = google_monitoring_alert_policy.event["payout_stuck"].conditions[0].condition_matched_log[0].filter == "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"processpayout\" AND jsonPayload.message=\"payout waits\" AND jsonPayload.ageSeconds>3600"
     error_message = google_monitoring_alert_policy.event["payout_stuck"].conditions[0].condition_matched_log[0].filter
   }
   assert {

@@ -91,7 +91,7 @@ func (t *tour) conclude(ctx context.Context, report audit.Report) error {
 	}
 	t.say("")
 	for _, r := range rows {
-		t.say("%s  %s  %d checks, %s USDC earned, %s paid", r.Name, r.Address.Hex(), r.Checks, r.Earned, r.Paid)
+		t.say("%s  %s  %s, %s USDC earned, %s paid", r.Name, r.Address.Hex(), checks(r.Checks), r.Earned, r.Paid)
 	}
 	for _, p := range report.Payouts {
 		t.say("  %s  %s USDC for %d results\n    transfer %s (block %d)\n    receipt  %s (block %d)",

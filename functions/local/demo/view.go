@@ -92,7 +92,7 @@ func (v *plainView) show(elapsed time.Duration, rows []row) {
 			continue
 		}
 		v.last[r.Address] = step
-		fmt.Fprintf(v.out, "%4ds  %s  %s (%d checks, %s USDC earned)\n", int(elapsed.Seconds()), r.Name, step, r.Checks, r.Earned)
+		fmt.Fprintf(v.out, "%4ds  %s  %s (%s, %s USDC earned)\n", int(elapsed.Seconds()), r.Name, step, checks(r.Checks), r.Earned)
 	}
 }
 
@@ -115,4 +115,12 @@ func table(rows []row) []string {
 func short(hex interface{ Hex() string }) string {
 	s := strings.ToLower(hex.Hex())
 	return s[:8] + "…" + s[len(s)-4:]
+}
+
+// checks is a number of them, for people.
+func checks(n int64) string {
+	if n == 1 {
+		return "1 check"
+	}
+	return fmt.Sprintf("%d checks", n)
 }

@@ -59,7 +59,7 @@ func (p *pusher) deliver(ctx context.Context, m *pubsub.Message) {
 	}
 	wait := p.backoff(attempt)
 	p.log.WarnContext(ctx, "message not acknowledged; it will be delivered again",
-		slog.String("message", m.ID), slog.Int("attempt", attempt), slog.Duration("after", wait), slog.Any("error", err))
+		slog.String("message", m.ID), slog.Int("attempt", attempt), slog.String("after", wait.String()), slog.Any("error", err))
 	select {
 	case <-ctx.Done():
 	case <-time.After(wait):
