@@ -5,6 +5,8 @@ var (
 	ReadWrite = (*DB).readWrite
 	ReadOnly  = (*DB).readOnly
 	Apply     = (*DB).apply
+
+	OffersStatement = (*DB).offersStatement
 )
 
 // OpenGate lets transactions run side by side, as Spanner does.

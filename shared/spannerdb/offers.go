@@ -32,7 +32,7 @@ var offersQuery = `SELECT me.Standings, me.Spend, me.Backup,
   ARRAY(SELECT AS STRUCT s AS Shard, r AS Region, ARRAY(
       SELECT TaskId FROM Tasks@{FORCE_INDEX=TasksByBackup, ` + skipNullCheck + `}
       WHERE Shard = s AND Region = r AND BackupAt IS NOT NULL AND BackupAt <= @now ORDER BY BackupAt LIMIT @backupShare) AS TaskIds
-    FROM UNNEST(@backupShards) AS s, UNNEST(@regions) AS r WHERE me.Backup AND @proven) AS AtRisk
+    FROM UNNEST(@backupShards) AS s, UNNEST(@regions) AS r WHERE me.Backup) AS AtRisk
 FROM (SELECT *,
     IFNULL((SELECT SUM(s.TotalPaidNano) FROM UNNEST(Spend) AS s), 0) AS Paid,
     EXISTS(SELECT 1 FROM UNNEST(Standings) AS s WHERE s.RestUntil > @now) AS Rests,
@@ -43,8 +43,9 @@ FROM (SELECT *,
 // How many entries are read of a queue, so that no poll reads more than four
 // for each task that it is given (ARCHITECTURE.md, The due queues).
 const (
-	shardsPerPoll  = 2 // tasks may lie unevenly, and two polls at one moment should not want the same ones
-	headsPerBackup = 4 // at most so many queues for each task wanted: few tasks are at risk, anywhere
+	shardsPerPoll     = 2 // tasks may lie unevenly, and two polls at one moment should not want the same ones
+	headsPerProofless = 5 // all that a poll without proof is surely given
+	headsPerBackup    = 4 // at most so many queues for each task wanted: few tasks are at risk, anywhere
 )
 
 type queue struct {
@@ -105,6 +106,9 @@ func (db *DB) FindOffers(ctx context.Context, now time.Time, poll schedule.Poll,
 }
 
 func (db *DB) offersStatement(now time.Time, poll schedule.Poll, limit int) spanner.Statement {
+	if poll.ProvenAt.IsZero() {
+		limit = min(limit, headsPerProofless)
+	}
 	shards := make([]int64, db.shards)
 	for i, s := range rand.Perm(int(db.shards)) {
 		shards[i] = int64(s)
