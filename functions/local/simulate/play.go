@@ -50,27 +50,41 @@ func (s *sim) queue(p place, n int) *queue {
 	return q
 }
 
-// offers are tasks that this worker could be given now, from the shards in
-// random order: what is early for it, then what is for all, each for its region
-// first.
-func (s *sim) offers(w *worker) []int32 {
-	now, limit := s.clock(), candidates*s.PerPoll
-	lanes := append(schedule.Lanes(&w.Worker), "")
-	out := make([]int32, 0, limit)
-	for _, shard := range s.rng.Perm(s.Shards) {
-		for _, lane := range lanes {
-			for _, region := range []string{w.Region, ""} {
+// offers are tasks that this worker could be given now, as the database's
+// query finds them (shared/spannerdb/offers.go): the heads of the queues of two
+// random shards, those of its lanes in one, its own region first. What is for
+// backups is looked for in more places, since there is little of it.
+func (s *sim) offers(w *schedule.Worker) []int32 {
+	shards, limit := s.rng.Perm(s.Shards), s.PerPoll
+	most := limit + limit/4 + 1
+	var found []int32
+	heads := func(lane schedule.Lane, shards []int, share int) {
+		for _, region := range []string{w.Region, ""} {
+			for _, shard := range shards {
 				if q := s.queues[place{shard, region, lane, w.Backup}]; q != nil {
-					out = q.first(now, limit-len(out), out)
+					found = q.first(s.clock(), share, found)
 				}
 			}
 		}
-		if len(out) >= limit {
-			break
-		}
 	}
-	return out
+	if w.Backup {
+		some := shards[:min(max(1, 4*limit/2), s.Shards)]
+		heads("", some, share(2*limit, 2*len(some)))
+		return found[:min(len(found), most)]
+	}
+	if !w.Proven {
+		limit = min(limit, unprovenHeads)
+	}
+	for _, lane := range schedule.Lanes(w) {
+		heads(lane, shards[:1], share(limit, 6))
+	}
+	some := shards[:min(2, s.Shards)]
+	heads("", some, share(6*limit, 5*len(some)))
+	return found[:min(len(found), most)]
 }
+
+// share is n / of, rounded up.
+func share(n, of int) int { return (n + of - 1) / of }
 
 // poll is what GetTasks does, and what the worker makes of it.
 func (s *sim) poll(i int32) {
@@ -95,7 +109,7 @@ func (s *sim) poll(i int32) {
 	}
 	caller := w.Worker
 	caller.Proven = behind.Proven
-	s.hand(i, &caller, s.offers(&worker{Worker: caller}))
+	s.hand(i, &caller, s.offers(&caller))
 }
 
 // hand assigns what it may of the offered tasks.

@@ -51,8 +51,8 @@ const (
 	backupEvery  = 5 * time.Second
 	hostileEvery = 5 * time.Second
 	lookEvery    = 10 * time.Second // at how many are online
-	// candidates are looked at for each task that is wanted, as in GetTasks.
-	candidates = 3
+	// unprovenHeads bounds what is looked at for a poll without proof.
+	unprovenHeads = 5
 )
 
 // work is one assignment in somebody's hands.
