@@ -36,6 +36,12 @@ Environment:
   BLOCKRUN_API_BASE          the network's API (as --api)
   BLOCKRUN_WALLET_KEY        the key, 0x and 64 hex digits, if there is no wallet file
   WORKER_REGION              where this machine stands (as --region)
+  WORKER_BLOCK               hosts that are never checked, with commas between them (as --block)
+  WORKER_BLOCK_FILE          a file of such hosts (as --block-file)
+  WORKER_MAX_CHECKS          the most checks in any minute (as --max-checks)
+  WORKER_MAX_TRAFFIC         the most traffic in any minute (as --max-traffic)
+  WORKER_LOG_FILE            write what happens to this file, too (as --log-file)
+  WORKER_STATE_DIR           where results outlive a restart, instead of the user's own directory for that
   CLAWROUTER_WORKER=1        without arguments: run
 
 Exit codes:
