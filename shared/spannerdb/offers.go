@@ -32,7 +32,7 @@ var offersQuery = `SELECT me.Standings, me.Spend, me.Backup,
   ARRAY(SELECT AS STRUCT s AS Shard, r AS Region, ARRAY(
       SELECT TaskId FROM Tasks@{FORCE_INDEX=TasksByBackup, ` + skipNullCheck + `}
       WHERE Shard = s AND Region = r AND BackupAt IS NOT NULL AND BackupAt <= @now ORDER BY BackupAt LIMIT @backupShare) AS TaskIds
-    FROM UNNEST(@backupShards) AS s, UNNEST(@regions) AS r WHERE me.Backup) AS AtRisk
+    FROM UNNEST(@backupShards) AS s, UNNEST(@regions) AS r WHERE me.Backup AND @proven) AS AtRisk
 FROM (SELECT *,
     IFNULL((SELECT SUM(s.TotalPaidNano) FROM UNNEST(Spend) AS s), 0) AS Paid,
     EXISTS(SELECT 1 FROM UNNEST(Standings) AS s WHERE s.RestUntil > @now) AS Rests,
