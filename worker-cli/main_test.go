@@ -52,6 +52,7 @@ func TestScripts(t *testing.T) {
 			"api":      setMood,
 			"paid":     awaitPaid,
 			"deaf":     awaitDeaf,
+			"polled":   awaitPolls,
 			"mode":     checkMode,
 			"exitcode": wantExitCode,
 		},
@@ -226,6 +227,10 @@ func awaitPaid(ts *testscript.TestScript, _ bool, args []string) {
 
 func awaitDeaf(ts *testscript.TestScript, _ bool, args []string) {
 	awaitCount(ts, args[0], func(n *network) int { return n.deaf })
+}
+
+func awaitPolls(ts *testscript.TestScript, _ bool, args []string) {
+	awaitCount(ts, args[0], func(n *network) int { return n.polls })
 }
 
 func awaitCount(ts *testscript.TestScript, arg string, count func(*network) int) {

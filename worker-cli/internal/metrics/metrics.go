@@ -36,6 +36,9 @@ type Counts struct {
 	problems map[string]int64 // by what was being done
 	refused  int64
 	dropped  int64
+	withheld int64
+	limited  int64
+	paid     int64 // micros
 	waiting  int64
 }
 
@@ -70,6 +73,12 @@ func (c *Counts) Event(e runner.Event, at time.Time) {
 		c.refused++
 	case runner.Dropped:
 		c.dropped += int64(e.Results)
+	case runner.Withheld:
+		c.withheld += int64(e.Checks)
+	case runner.Limited:
+		c.limited += int64(e.Checks)
+	case runner.Paid:
+		c.paid += int64(e.Amount)
 	}
 }
 
@@ -108,6 +117,9 @@ func (c *Counts) String() string {
 	t.labelled("worker_problems_total", "Times that the API could not be talked to, by what was being done.", "doing", c.problems)
 	t.family("worker_refused_total", "counter", "Different tasks and reasons for which no check was made.", "", c.refused)
 	t.family("worker_dropped_results_total", "counter", "Results that were given up.", "", c.dropped)
+	t.family("worker_withheld_checks_total", "counter", "Failed checks that were not told, because the trouble was this machine's own.", "", c.withheld)
+	t.family("worker_limited_checks_total", "counter", "Checks that the user's limits left out.", "", c.limited)
+	t.family("worker_paid_micros_total", "counter", "In payouts that were paid since the start; 1 = 0.000001 USDC.", "", c.paid)
 	t.family("worker_results_waiting", "gauge", "Results that waited to be submitted after the last attempt.", "", c.waiting)
 	return t.String()
 }

@@ -25,6 +25,7 @@ func TestCounts(t *testing.T) {
 		runner.Problem{Doing: "submit", Waiting: 3},
 		runner.Refused{Reason: "x"},
 		runner.Dropped{Results: 4},
+		runner.Withheld{Checks: 7}, runner.Limited{Checks: 8}, runner.Paid{Amount: 10_000},
 	} {
 		c.Event(e, start.Add(time.Second))
 	}
@@ -41,7 +42,8 @@ func TestCounts(t *testing.T) {
 		`worker_response_time_seconds_bucket{le="0.01"} 1`, `worker_response_time_seconds_bucket{le="0.025"} 2`, `worker_response_time_seconds_bucket{le="30"} 2`,
 		`worker_response_time_seconds_bucket{le="+Inf"} 3`, "worker_response_time_seconds_sum 60.021", "worker_response_time_seconds_count 3",
 		`worker_results_total{status="accepted"} 2`, `worker_results_total{status="discarded"} 1`, `worker_results_total{status="rejected"} 5`,
-		"worker_earned_micros_total 250", `worker_problems_total{doing="submit"} 1`, "worker_refused_total 1", "worker_dropped_results_total 4", "worker_results_waiting 0")
+		"worker_earned_micros_total 250", `worker_problems_total{doing="submit"} 1`, "worker_refused_total 1", "worker_dropped_results_total 4",
+		"worker_withheld_checks_total 7", "worker_limited_checks_total 8", "worker_paid_micros_total 10000", "worker_results_waiting 0")
 	for l := range strings.Lines(got) {
 		if l = strings.TrimSuffix(l, "\n"); !line.MatchString(l) {
 			t.Errorf("%q is not of the format", l)

@@ -10,6 +10,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"text/template"
 )
@@ -111,10 +112,13 @@ func systemdPlan(s Spec) (Plan, error) {
 }
 
 func launchdPlan(s Spec) (Plan, error) {
+	logs := path.Join(s.Home, "Library", "Logs")
+	log := path.Join(logs, "blockrun-worker.log")
+	s.Args = append(slices.Clone(s.Args), "--log-file", log)
 	text, err := fill(launchdText, struct {
 		Spec
-		Label, Log string
-	}{s, label, path.Join(s.Home, "Library", "Logs", "blockrun-worker.log")}, template.FuncMap{"xml": escaped})
+		Label, Errors string
+	}{s, label, path.Join(logs, "blockrun-worker-errors.log")}, template.FuncMap{"xml": escaped})
 	domain := "gui/" + s.User
 	file := path.Join(s.Home, "Library", "LaunchAgents", label+".plist")
 	return Plan{
@@ -125,21 +129,23 @@ func launchdPlan(s Spec) (Plan, error) {
 		State:    []string{"launchctl", "print", domain + "/" + label}, Running: "state = running",
 		Notes: []string{
 			"It starts when you log in, also after a reboot.",
-			"What it does: tail -f ~/Library/Logs/blockrun-worker.log",
+			"What it does: tail -f ~/Library/Logs/blockrun-worker.log; what keeps it from starting: ~/Library/Logs/blockrun-worker-errors.log",
 		},
 	}, err
 }
 
 func windowsPlan(s Spec) (Plan, error) {
+	folder := s.Home + `\AppData\Local\BlockRun\`
+	log := folder + "worker.log"
 	var line []string
-	for _, a := range s.Args {
+	for _, a := range append(slices.Clone(s.Args), "--log-file", log) {
 		line = append(line, windowsWord(a))
 	}
 	text, err := fill(windowsText, struct {
 		Spec
 		Line string
 	}{s, "--headless " + windowsWord(s.Program) + " " + strings.Join(line, " ")}, template.FuncMap{"xml": escaped})
-	file := s.Home + `\AppData\Local\BlockRun\worker-task.xml`
+	file := folder + "worker-task.xml"
 	return Plan{
 		System: Windows, File: file, Text: text,
 		Commands: [][]string{{"schtasks", "/Create", "/F", "/TN", taskName, "/XML", file}, {"schtasks", "/Run", "/TN", taskName}},
@@ -148,7 +154,7 @@ func windowsPlan(s Spec) (Plan, error) {
 		State: []string{"powershell", "-NoProfile", "-NonInteractive", "-Command",
 			"(Get-ScheduledTask -TaskName '" + taskName + "' -ErrorAction Stop).State.value__"},
 		Running: "4",
-		Notes:   []string{"It starts when you log in, also after a reboot, and shows no window.", "What it earns: worker-cli status"},
+		Notes:   []string{"It starts when you log in, also after a reboot, and shows no window.", "What it does: " + log},
 	}, err
 }
 
