@@ -22,7 +22,7 @@ func callOf(t *testing.T, h http.Handler) {
 // readStandings also finds that days add up to the lifetime total.
 func readStandings(t *testing.T, database string, into map[string]reputation.Standing) error {
 	stmt := spanner.Statement{SQL: `SELECT Wallet, TotalPaidNano, Tier,
-  (SELECT IFNULL(SUM(d.Nano), 0) FROM WalletSpendDays AS d WHERE d.Wallet = r.Wallet) FROM WalletReputation AS r`}
+  (SELECT CAST(LEAST(9223372036854775807, IFNULL(SUM(CAST(d.Nano AS NUMERIC)), 0)) AS INT64) FROM WalletSpendDays AS d WHERE d.Wallet = r.Wallet) FROM WalletReputation AS r`}
 	return spannertest.Client(t, database).Single().Query(t.Context(), stmt).Do(func(row *spanner.Row) error {
 		var s reputation.Standing
 		var total, days int64

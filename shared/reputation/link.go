@@ -3,7 +3,6 @@ package reputation
 import (
 	"errors"
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -80,20 +79,11 @@ type LinkedTotal struct {
 	Since  time.Time // when it was linked
 }
 
-// Total is the sum. One beyond the range of NanoUSD, which no log can bring
-// about, stays at its end: nobody's results may be refused because of it.
+// Total is the sum.
 func (l Lifetime) Total() NanoUSD {
 	total := l.Own
 	for _, w := range l.Linked {
-		sum, err := total.Add(w.Total)
-		switch {
-		case err == nil:
-			total = sum
-		case total < 0:
-			total = math.MinInt64
-		default:
-			total = math.MaxInt64
-		}
+		total = total.AddClipped(w.Total)
 	}
 	return total
 }

@@ -3,6 +3,7 @@ package reputation
 import (
 	"errors"
 	"math"
+	"math/big"
 	"testing"
 	"time"
 )
@@ -62,6 +63,18 @@ func TestLifetime(t *testing.T) {
 		}
 		if l.Total() != c.total || l.Tier() != c.tier {
 			t.Errorf("%d and %d: %d, %s", c.own, c.linked, l.Total(), l.Tier())
+		}
+	}
+}
+
+func TestClipped(t *testing.T) {
+	for _, c := range []struct{ a, b, want NanoUSD }{
+		{1, 2, 3}, {math.MaxInt64, 1, math.MaxInt64}, {1, math.MaxInt64, math.MaxInt64}, {math.MinInt64, -1, math.MinInt64}, {-1, math.MinInt64, math.MinInt64},
+		{math.MaxInt64, -1, math.MaxInt64 - 1}, {math.MinInt64, math.MaxInt64, -1},
+	} {
+		sum := new(big.Int).Add(big.NewInt(int64(c.a)), big.NewInt(int64(c.b)))
+		if got := c.a.AddClipped(c.b); got != c.want || ClipNano(sum) != c.want {
+			t.Errorf("%d + %d = %d, and of big numbers %d; want %d", c.a, c.b, got, ClipNano(sum), c.want)
 		}
 	}
 }

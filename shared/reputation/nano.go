@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"strconv"
 	"strings"
 )
@@ -131,4 +132,30 @@ func (n NanoUSD) Add(m NanoUSD) (NanoUSD, error) {
 		return 0, fmt.Errorf("%w: %d + %d", ErrTooLarge, n, m)
 	}
 	return sum, nil
+}
+
+// AddClipped is the sum, or the end of the range that it lies beyond. Only logs
+// in another unit can bring that about; whatever they hold, they must not keep
+// the totals of others from being right, nor results from being credited.
+func (n NanoUSD) AddClipped(m NanoUSD) NanoUSD {
+	sum, err := n.Add(m)
+	switch {
+	case err == nil:
+		return sum
+	case m < 0:
+		return math.MinInt64
+	}
+	return math.MaxInt64
+}
+
+// ClipNano is an integral sum of NanoUSD, or the end of the range that it lies
+// beyond.
+func ClipNano(sum *big.Int) NanoUSD {
+	switch {
+	case sum.IsInt64():
+		return NanoUSD(sum.Int64())
+	case sum.Sign() < 0:
+		return math.MinInt64
+	}
+	return math.MaxInt64
 }

@@ -3,6 +3,7 @@ package spannerdb
 import (
 	"context"
 	"fmt"
+	"math/big"
 	"time"
 
 	"cloud.google.com/go/spanner"
@@ -19,23 +20,20 @@ func (db *DB) ApplySpend(ctx context.Context, f Fence, l reputation.SpendLog, af
 	if err != nil || len(wallets) == 0 {
 		return "", err
 	}
-	today, err := db.sums(ctx, `SELECT t.Wallet, SUM(t.Nano) FROM SpendLogs AS l
+	today, err := db.sums(ctx, `SELECT t.Wallet, SUM(CAST(t.Nano AS NUMERIC)) FROM SpendLogs AS l
 JOIN SpendTotals AS t ON t.LogId = l.LogId AND t.Version = l.CountedVersion
 WHERE l.Day = @day AND t.Wallet IN UNNEST(@wallets) GROUP BY t.Wallet`, l.Day, wallets)
 	if err != nil {
 		return "", err
 	}
-	others, err := db.sums(ctx, `SELECT Wallet, SUM(Nano) FROM WalletSpendDays
+	others, err := db.sums(ctx, `SELECT Wallet, SUM(CAST(Nano AS NUMERIC)) FROM WalletSpendDays
 WHERE Day != @day AND Wallet IN UNNEST(@wallets) GROUP BY Wallet`, l.Day, wallets)
 	if err != nil {
 		return "", err
 	}
 	var writes []*spanner.Mutation
 	for _, w := range wallets {
-		total, err := today[w].Add(others[w])
-		if err != nil {
-			return "", fmt.Errorf("spannerdb: lifetime total of %s: %w", w, err)
-		}
+		total := today[w].AddClipped(others[w])
 		if n, ok := today[w]; ok {
 			writes = append(writes, spanner.InsertOrUpdateMap("WalletSpendDays", map[string]any{"Wallet": w, "Day": l.Day, "Nano": int64(n)}))
 		} else {
@@ -69,9 +67,9 @@ func (db *DB) sums(ctx context.Context, sql, day string, wallets []string) (map[
 	stmt := spanner.Statement{SQL: sql, Params: map[string]any{"day": day, "wallets": wallets}}
 	err := db.single().Query(ctx, stmt).Do(func(row *spanner.Row) error {
 		var wallet string
-		var n int64
-		err := row.Columns(&wallet, &n)
-		out[wallet] = reputation.NanoUSD(n)
+		var sum big.Rat // NUMERIC, since one beyond INT64 would be an error
+		err := row.Columns(&wallet, &sum)
+		out[wallet] = reputation.ClipNano(sum.Num())
 		return err
 	})
 	if err != nil {
