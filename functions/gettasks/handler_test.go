@@ -90,6 +90,35 @@ func TestPollAssignsWhatItReturns(t *testing.T) {
 	}
 }
 
+// The store is told when a poll was proven, to the millisecond.
+func TestAProofReachesTheStore(t *testing.T) {
+	worker, p := proven(t, "EU", now.Add(-1234*time.Millisecond))
+	want := schedule.Poll{Worker: common.HexToAddress(worker), Region: "EU", ProvenAt: now.Add(-1234 * time.Millisecond)}
+	asked := 0
+	check := func(got schedule.Poll) {
+		if asked++; got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+	store := fakeStore{t,
+		func(_ time.Time, poll schedule.Poll, _ int) (schedule.Offers, error) {
+			check(poll)
+			return schedule.Offers{}, nil
+		},
+		func(_ time.Time, poll schedule.Poll, _ schedule.Offers, _ int) ([]schedule.Task, error) {
+			check(poll)
+			return nil, nil
+		},
+	}
+	r := httptest.NewRequest("GET", "/v1/worker/tasks?region=EU&address="+worker, nil)
+	p.SetHeaders(r.Header.Set)
+	w := httptest.NewRecorder()
+	New(Deps{Store: store, Now: func() time.Time { return now }, TasksPerPoll: 10, Log: slog.New(slog.DiscardHandler)}).ServeHTTP(w, r)
+	if w.Code != 200 || asked != 2 {
+		t.Errorf("%d %s, %d calls", w.Code, w.Body, asked)
+	}
+}
+
 func TestNothingToDoIsAnEmptyArray(t *testing.T) {
 	none := func(time.Time, schedule.Poll, int) (schedule.Offers, error) { return schedule.Offers{}, nil }
 	lost := func(time.Time, schedule.Poll, schedule.Offers, int) ([]schedule.Task, error) { return nil, nil }

@@ -73,9 +73,12 @@ func (n *network) CreditResults(_ context.Context, at time.Time, batch []ledger.
 	judged := make([]ledger.JudgedResult, len(batch))
 	for i, s := range batch {
 		id := fmt.Sprint(s.TaskID, s.Worker, s.At)
-		_, stored := n.stored[id]
+		before, stored := n.stored[id]
 		v := schedule.Judge(s.At, at, n.tasks[s.TaskID], n.assignments[s.TaskID+" "+s.Worker.Hex()], stored)
 		judged[i] = ledger.JudgedResult{Status: v.Status, Code: v.Code}
+		if stored && api.ResultID(before) == s.ResultID {
+			judged[i].Credited, judged[i].ResultID = 100, s.ResultID
+		}
 		if v.Status == api.Accepted {
 			n.stored[id] = s.Result
 			judged[i].Reward, judged[i].ResultID = 100, s.ResultID

@@ -120,7 +120,7 @@ func TestBadResultsHarmNoNeighbour(t *testing.T) {
 			t.Errorf("%s: errors %q, want %q", name, got.Errors, c.says)
 		}
 		bad := got.Results[1]
-		if bad.Status != api.Rejected || bad.Code != c.code || bad.RewardMicros != 0 || bad.ResultID != "" {
+		if bad.Status != api.Rejected || bad.Code != c.code || bad.RewardMicros != 0 || (bad.ResultID != "" || bad.CreditedMicros != 0) != (name == "the same again") {
 			t.Errorf("%s: %+v, want %s", name, bad, c.code)
 		}
 		if name == "wrong type" && bad.Detail != "malformed field: success must be true or false" {
@@ -168,7 +168,8 @@ func TestReplaysEarnNothing(t *testing.T) {
 	}
 	for range 3 {
 		got := submit(t, n, body)
-		if got.status != 200 || got.Accepted != 0 || got.Earned != "0.000000" || got.Results[0].Code != api.AlreadySubmitted || len(n.stored) != 1 {
+		if got.status != 200 || got.Accepted != 0 || got.Earned != "0.000000" || got.Results[0].Code != api.AlreadySubmitted || len(n.stored) != 1 ||
+			got.Results[0].CreditedMicros != 100 || got.Results[0].RewardMicros != 0 || got.Results[0].ResultID != api.ResultID(r) {
 			t.Errorf("replay: %d %s", got.status, got.body)
 		}
 	}
