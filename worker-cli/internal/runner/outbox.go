@@ -75,7 +75,7 @@ func (o *outbox) dropStale(now time.Time) int {
 }
 
 // submit hands in everything that waits, a batch at a time, until the outbox
-// is empty or an attempt fails. What is handed in is kept until it is answered.
+// is empty or an attempt fails. What it changes is kept.
 func (r *Runner) submit(ctx context.Context) {
 	o := &r.outbox
 	defer r.keep()
@@ -91,7 +91,6 @@ func (r *Runner) submit(ctx context.Context) {
 		for i, w := range batch {
 			results[i] = w.Result
 		}
-		r.keep()
 		receipt, err := r.API.Submit(ctx, results)
 		if err != nil {
 			r.submitFailed(batch, err)

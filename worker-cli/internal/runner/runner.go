@@ -238,9 +238,7 @@ func (r *Runner) flush(ctx context.Context) {
 	r.vouch(ctx)
 	if r.outbox.ready(time.Now()) {
 		r.submit(ctx)
-		return
 	}
-	r.keep()
 }
 
 var errLimit = errors.New("more than the limits allow")
@@ -283,7 +281,8 @@ func (r *Runner) tellSkipped() {
 	r.skipped = 0
 }
 
-// accept signs a result and puts it into the outbox.
+// accept signs a result and puts it into the outbox, and on the disk: whatever
+// ends the worker now, the next one submits it.
 func (r *Runner) accept(c checked) {
 	r.totals.Checks++
 	r.Emit(newCheck(c.task, c.seen))
@@ -295,6 +294,7 @@ func (r *Runner) accept(c checked) {
 	if lost := r.outbox.add(result); lost > 0 {
 		r.Emit(Dropped{Results: lost, Reason: fmt.Sprintf("more than %d results wait to be submitted", maxWaiting)})
 	}
+	r.keep()
 }
 
 // stop submits what there is, for a while, and returns how much is left.
