@@ -30,8 +30,9 @@ vuln:  ## known vulnerabilities; needs vuln.go.dev
 bench: ## the project's figures: name value unit target
 	go run ./functions/local/bench
 
-costs: ## docs/costs.md, from measured gas
+costs: ## docs/costs.md, from measured gas; docs/spanner-cost.md, from counted reads and writes
 	go run ./functions/local/bench -costs >docs/costs.md
+	go run ./functions/local/spannercost >docs/spanner-cost.md
 
 ci:
 	.ci/run
