@@ -29,13 +29,21 @@ locals {
   ]
 
   # What log lines add up to. A distribution's sum can only be asked for like this.
-  sums = [for name in sort(local.log_sums) : {
+  sums = [for name in sort(setsubtract(local.log_sums, local.log_means)) : {
     title = "${local.log_events[name].title}, every 5 minutes"
     query = "sum(increase(logging_googleapis_com:user_${google_logging_metric.event[name].name}_sum{monitored_resource=\"cloud_run_revision\"}[5m]))"
   }]
 
+  # What lines say at the moment, for each value of another field.
+  means = [for name in sort(local.log_means) : {
+    title = local.log_events[name].title
+    query = join(" / ", [for part in ["sum", "count"] :
+      "sum by (${local.log_events[name].by}) (increase(logging_googleapis_com:user_${google_logging_metric.event[name].name}_${part}{monitored_resource=\"cloud_run_revision\"}[30m]))"
+    ])
+  }]
+
   widgets = concat(
-    [for s in local.sums : {
+    [for s in concat(local.means, local.sums) : {
       title = s.title
       xyChart = {
         dataSets = [{ plotType = "LINE", timeSeriesQuery = { prometheusQuery = s.query } }]

@@ -21,6 +21,7 @@ type event struct {
 	Field    string
 	Above    *float64
 	Says     string
+	By       string
 	Title    string
 	Alert    *struct{ Severity, Text string }
 }
@@ -45,7 +46,7 @@ func events(t *testing.T) map[string]event {
 // would be missed in silence.
 func TestTheCodeLogsTheseLines(t *testing.T) {
 	for name, e := range events(t) {
-		folders := []string{"../functions/internal/web"}
+		folders := []string{"../functions/internal/web", "../functions/internal/schema", "../functions/internal/purse"}
 		if e.Function != "" {
 			folders = append(folders, "../functions/"+strings.ToLower(e.Function))
 		}
@@ -53,7 +54,7 @@ func TestTheCodeLogsTheseLines(t *testing.T) {
 		if !slices.Contains(words, e.Message) {
 			t.Errorf("%s: nothing in %q says %q", name, folders, e.Message)
 		}
-		for _, field := range strings.Split(e.Field, ".") {
+		for _, field := range append(strings.Split(e.Field, "."), e.By) {
 			if field != "" && !slices.Contains(words, field) {
 				t.Errorf("%s: nothing in %q has the field %q", name, folders, field)
 			}
@@ -66,6 +67,8 @@ func TestTheCodeLogsTheseLines(t *testing.T) {
 			t.Errorf("%s has no title", name)
 		case (e.Above != nil || e.Says != "") && e.Field == "", e.Above != nil && e.Says != "":
 			t.Errorf("%s: above and says need a field, each its own: %+v", name, e)
+		case e.By != "" && (e.Field == "" || e.Above != nil || e.Says != ""):
+			t.Errorf("%s: only a field's values are kept apart by another: %+v", name, e)
 		case e.Alert != nil && (!slices.Contains([]string{"CRITICAL", "ERROR", "WARNING"}, e.Alert.Severity) || e.Alert.Text == ""):
 			t.Errorf("%s: the alert needs a severity and says what to do: %+v", name, *e.Alert)
 		}

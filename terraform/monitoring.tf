@@ -14,6 +14,7 @@ locals {
     ))
   }
   log_sums   = toset([for name, e in local.log_events : name if can(e.field) && !can(e.above) && !can(e.says)])
+  log_means  = toset([for name in local.log_sums : name if can(local.log_events[name].by)])
   log_alerts = { for name, e in local.log_events : name => e if can(e.alert) }
 }
 
@@ -35,10 +36,20 @@ resource "google_logging_metric" "event" {
   filter          = local.log_filters[each.key]
   value_extractor = contains(local.log_sums, each.key) ? "EXTRACT(jsonPayload.${each.value.field})" : null
 
+  label_extractors = can(each.value.by) ? { (each.value.by) = "EXTRACT(jsonPayload.${each.value.by})" } : null
+
   metric_descriptor {
     metric_kind = "DELTA"
     value_type  = contains(local.log_sums, each.key) ? "DISTRIBUTION" : "INT64"
     unit        = "1"
+
+    dynamic "labels" {
+      for_each = can(each.value.by) ? [each.value.by] : []
+      content {
+        key        = labels.value
+        value_type = "STRING"
+      }
+    }
   }
 
   depends_on = [google_project_service.api]
@@ -106,7 +117,7 @@ locals {
       duration  = "0s"
       severity  = "ERROR"
       condition = "dead letters > 0"
-      text      = "ProcessPayout has refused a message ten times; its log says why. No payout is lost: the sweep publishes a new hint each minute. Once the cause has gone, purge: gcloud pubsub subscriptions seek ${google_pubsub_subscription.payouts_dead.name} --time=$(date -u +%FT%TZ)"
+      text      = "ProcessPayout has refused a message ten times; its log says why. No payout is lost: the sweep publishes a new hint each minute. Once the cause has gone: go run ./functions/ops deadletters requeue"
     }
     oldest_unacked = {
       title     = "Hints at payouts are not taken"

@@ -38,6 +38,10 @@ var granted = map[string]struct{ role, member string }{
 	"google_secret_manager_secret_iam_member.reconcile":                  {`"roles/secretmanager.secretAccessor"`, `module.reconcile[0].member`},
 	"google_spanner_database_iam_member.reconcile":                       {`"roles/spanner.databaseUser"`, `module.reconcile[0].member`},
 	"google_secret_manager_secret_iam_member.processpayout":              {`"roles/secretmanager.secretAccessor"`, `module.processpayout[0].member`},
+	"google_spanner_database_iam_member.operator":                        {`"roles/spanner.databaseUser"`, `each.value`},
+	"google_pubsub_subscription_iam_member.operator":                     {`"roles/pubsub.subscriber"`, `each.value`},
+	"google_pubsub_topic_iam_member.operator":                            {`"roles/pubsub.publisher"`, `each.value`},
+	"google_kms_crypto_key_iam_member.operator":                          {`"roles/cloudkms.publicKeyViewer"`, `each.value`},
 	"google_kms_crypto_key_iam_member.processpayout":                     {`each.value`, `module.processpayout[0].member`},
 }
 

@@ -39,6 +39,7 @@ module "processpayout" {
     },
     var.base_rpc_url_secret ? {} : { BASE_RPC_URL = local.rpc_url },
     var.base_rpc_url_2 != "" ? { BASE_RPC_URL_2 = var.base_rpc_url_2 } : {},
+    var.multicall3_address != "" ? { MULTICALL3_ADDRESS = var.multicall3_address } : {},
     var.cdp_api_key_id != "" ? { CDP_API_KEY_ID = var.cdp_api_key_id } : {},
     var.treasury_key == "kms" ? { TREASURY_KMS_KEY = local.treasury_kms_key } : {},
   )

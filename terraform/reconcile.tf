@@ -17,12 +17,14 @@ module "reconcile" {
   concurrency     = 1
 
   environment = merge(local.common_environment, {
+    BALANCE_LOW_DAYS     = tostring(var.balance_low_days)
     BLOCKRUN_LOG_ADDRESS = var.log_address
     CHAIN_ID             = local.money_environment.CHAIN_ID
     LOG_SENDER_ADDRESSES = join(",", var.log_sender_addresses)
     RECONCILE_FROM_BLOCK = tostring(var.reconcile_from_block)
     TREASURY_ADDRESS     = local.money_environment.TREASURY_ADDRESS
     },
+    var.relayer_address != "" ? { RELAYER_ADDRESS = var.relayer_address } : {},
     var.base_rpc_url_secret ? {} : { BASE_RPC_URL = local.rpc_url },
   )
   secrets = !var.base_rpc_url_secret ? {} : {

@@ -143,6 +143,17 @@ variable "public_instances" {
 
 # People.
 
+variable "operators" {
+  description = "Who may use the operator's command, such as [\"group:operators@example.com\"]: it reads and writes the database, and takes dead letters. Better a group than people."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for m in var.operators : can(regex("^(user|group|serviceAccount):[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", m))])
+    error_message = "operators are each user:, group: or serviceAccount: and an e-mail address."
+  }
+}
+
 variable "alert_email" {
   description = "Who is told when something needs a person. Empty: alerts are only seen in the console."
   type        = string

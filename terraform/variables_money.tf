@@ -89,6 +89,47 @@ variable "relayer" {
   default     = false
 }
 
+variable "relayer_address" {
+  description = "The address of the key in relayer-key, so that its balance is watched. It needs a little ETH."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.relayer_address == "" || can(regex("^0x[0-9a-fA-F]{40}$", var.relayer_address))
+    error_message = "relayer_address is 0x and 40 hex digits, or empty."
+  }
+  validation {
+    condition     = var.relayer_address == "" || !contains([for a in concat([var.treasury_address], var.log_sender_addresses) : lower(a)], lower(var.relayer_address))
+    error_message = "relayer_address: the treasury, the log sender and the relayer need keys of their own."
+  }
+  validation {
+    condition     = var.relayer_address == "" || var.relayer
+    error_message = "relayer_address is set, but there is no relayer; set relayer = true, too."
+  }
+}
+
+variable "multicall3_address" {
+  description = "Multicall3, with which the relayer settles several payouts at once. Empty: where it stands on every chain, 0xcA11bde05977b3631167028862bE2a173976CA11."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.multicall3_address == "" || can(regex("^0x[0-9a-fA-F]{40}$", var.multicall3_address))
+    error_message = "multicall3_address is 0x and 40 hex digits, or empty."
+  }
+}
+
+variable "balance_low_days" {
+  description = "An account of the operator's that lasts for fewer days than this is told of: the treasury, the log sender and the relayer."
+  type        = number
+  default     = 3
+
+  validation {
+    condition     = var.balance_low_days >= 0 && var.balance_low_days <= 60 && floor(var.balance_low_days) == var.balance_low_days
+    error_message = "balance_low_days is a whole number from 0 to 60."
+  }
+}
+
 variable "secret_versions" {
   description = "Which version of a secret is used, where that is not the first: { \"treasury-key\" = 2 }. Pinned, so that a new version is taken by an apply and not by chance."
   type        = map(number)
@@ -176,8 +217,8 @@ variable "payout_max_micros" {
   default     = 1000000
 
   validation {
-    condition     = var.payout_max_micros >= var.payout_threshold_micros && floor(var.payout_max_micros) == var.payout_max_micros
-    error_message = "payout_max_micros is a whole number, and at least payout_threshold_micros: below it no payout could be signed."
+    condition     = var.payout_max_micros >= 2 * var.payout_threshold_micros && floor(var.payout_max_micros) == var.payout_max_micros
+    error_message = "payout_max_micros is a whole number, and at least twice payout_threshold_micros: a payout is what a worker has earned when the threshold is reached, which may be more, and a larger one would wait for the operator."
   }
 }
 

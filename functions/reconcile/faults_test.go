@@ -41,7 +41,7 @@ func troubled(t *testing.T) (w *world, want []ledger.Finding) {
 	alone.Store = other{w.db}
 	report, err := alone.Run(t.Context(), false)
 	w.must(err)
-	want, err = alone.Store.Findings(t.Context(), w.deps.Scope.name(), "", 100)
+	want, err = alone.Store.Findings(t.Context(), w.deps.Scope.Name(), "", 100)
 	w.must(err)
 	if report.Disagreements != 4 || len(want) != 4 {
 		t.Fatalf("report %+v", report)
@@ -67,7 +67,7 @@ func (o other) Findings(ctx context.Context, name, after string, limit int) ([]l
 // findings are what is open now, as text.
 func (w *world) findings() string {
 	w.Helper()
-	found, err := w.db.Findings(w.Context(), w.deps.Scope.name(), "", 100)
+	found, err := w.db.Findings(w.Context(), w.deps.Scope.Name(), "", 100)
 	w.must(err)
 	return asText(found)
 }
@@ -163,9 +163,9 @@ func TestKilledAtEachWrite(t *testing.T) {
 			t.Errorf("after %d kills, found\n%swant\n%s", kills, got, asText(want))
 		}
 		// Once more from the start.
-		at, err := w.db.Reconciled(t.Context(), w.deps.Scope.name())
+		at, err := w.db.Reconciled(t.Context(), w.deps.Scope.Name())
 		w.must(err)
-		w.must(w.db.SaveReconciled(t.Context(), w.deps.Scope.name(), at, ledger.Reconciled{}, nil, subjects(want), w.now))
+		w.must(w.db.SaveReconciled(t.Context(), w.deps.Scope.Name(), at, ledger.Reconciled{}, nil, subjects(want), w.now))
 	}
 }
 
@@ -288,7 +288,7 @@ func TestHandler(t *testing.T) {
 	if code != 200 || body["balanced"] != true || body["transfers"] != 1.0 || body["books"].(map[string]any)["totalPaidMicros"] != 300.0 || body["disagreements"] != 0.0 {
 		t.Errorf("%d %v", code, body)
 	}
-	w.must(w.db.TakeLease(t.Context(), "reconcile/"+w.deps.Scope.name(), "another", w.now, time.Hour))
+	w.must(w.db.TakeLease(t.Context(), "reconcile/"+w.deps.Scope.Name(), "another", w.now, time.Hour))
 	if code, body := post(); code != 200 || body["alreadyRunning"] != true || len(body) != 1 {
 		t.Errorf("while another runs: %d %v", code, body)
 	}

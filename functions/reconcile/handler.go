@@ -19,6 +19,8 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/BlockRunAI/worker-network/functions/internal/lease"
+	"github.com/BlockRunAI/worker-network/functions/internal/purse"
 	"github.com/BlockRunAI/worker-network/functions/internal/web"
 	"github.com/BlockRunAI/worker-network/shared/chain"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
@@ -47,12 +49,6 @@ type Books interface {
 	BooksOfReceipts(ctx context.Context, from ledger.BooksMark, rows int) (ledger.BooksSlice, error)
 }
 
-// Leases lets one instance at a time compare, which saves work and no more.
-type Leases interface {
-	TakeLease(ctx context.Context, name, owner string, now time.Time, ttl time.Duration) error
-	ReleaseLease(ctx context.Context, name, owner string) error
-}
-
 // Chain is read in ranges of blocks.
 type Chain interface {
 	Heads(ctx context.Context) (chain.Heads, error)
@@ -65,6 +61,11 @@ type Chain interface {
 type Transactions interface {
 	TransfersIn(ctx context.Context, token, treasury common.Address, tx common.Hash) ([]chain.Transfer, error)
 	LogTransaction(ctx context.Context, logAddress common.Address, tx common.Hash) (*chain.LogTransaction, error)
+}
+
+// Accounts says what the operator's accounts hold: purse.Deps.
+type Accounts interface {
+	Look(ctx context.Context, now time.Time) ([]purse.Account, error)
 }
 
 // Scope says whose payouts are compared.
@@ -95,9 +96,11 @@ type Deps struct {
 	Store        Store
 	Payouts      Payouts
 	Books        Books
-	Leases       Leases
+	Leases       lease.Store // one instance at a time compares, which saves work and no more
 	Chain        Chain
 	Transactions Transactions
+	Accounts     Accounts // whose balances are logged; nil: none
+	LowDays      int64    // an account that lasts for less is low
 	Scope        Scope
 	Pace         Pace
 	Now          func() time.Time
@@ -124,25 +127,43 @@ const leaseMargin = 2 * time.Minute
 
 // exclusively compares under the lease; "already running" is success.
 func (d Deps) exclusively(ctx context.Context, allBooks bool) (any, error) {
-	owner, name := d.NewID(), "reconcile/"+d.Scope.name()
-	err := d.Leases.TakeLease(ctx, name, owner, d.Now(), d.Pace.Budget+d.Pace.BooksTime+leaseMargin)
-	if errors.Is(err, ledger.ErrLeased) {
+	report, busy, err := d.Once(ctx, allBooks)
+	if busy {
 		return AlreadyRunning{true}, nil
 	}
-	if err != nil {
-		return nil, err
+	return report, err
+}
+
+// Once is one run, unless another instance is at it, which is no error; its
+// outcome is in the log, and so are the balances of the operator's accounts.
+func (d Deps) Once(ctx context.Context, allBooks bool) (report Report, busy bool, err error) {
+	ttl := d.Pace.Budget + d.Pace.BooksTime + leaseMargin
+	release, err := lease.Hold(ctx, d.Leases, "reconcile/"+d.Scope.Name(), d.NewID(), d.Now(), ttl, d.Log)
+	if errors.Is(err, ledger.ErrLeased) {
+		return Report{}, true, nil
 	}
-	defer func() {
-		// A lease that cannot be given back ends by itself.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		if err := d.Leases.ReleaseLease(ctx, name, owner); err != nil {
-			d.Log.WarnContext(ctx, "lease not given back", slog.String("lease", name), slog.Any("error", err))
-		}
-	}()
-	report, err := d.Run(ctx, allBooks)
+	if err != nil {
+		return Report{}, false, err
+	}
+	defer release()
+	report, err = d.Run(ctx, allBooks)
 	if err == nil || report.Disagreements > 0 { // that not all was compared is no reason for silence
 		report.log(ctx, d.Log)
 	}
-	return report, err
+	d.balances(ctx)
+	return report, false, err
+}
+
+// balances logs what the operator's accounts hold. The comparison does not
+// depend on it.
+func (d Deps) balances(ctx context.Context) {
+	if d.Accounts == nil {
+		return
+	}
+	all, err := d.Accounts.Look(ctx, d.Now())
+	if err != nil {
+		d.Log.WarnContext(ctx, "balances not known", slog.Any("error", err))
+		return
+	}
+	purse.Log(ctx, d.Log, all, d.LowDays)
 }

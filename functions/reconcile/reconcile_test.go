@@ -314,7 +314,7 @@ func TestAccepted(t *testing.T) {
 	if want := "transfer " + mined.TxHash.Hex() + "/"; !strings.HasPrefix(subject, want) {
 		t.Errorf("subject %q, want %q", subject, want)
 	}
-	w.put(spanner.UpdateMap("ReconcileFindings", map[string]any{"Name": w.deps.Scope.name(), "Subject": subject, "AcceptedBy": "ann: moved to the vault"}))
+	w.put(spanner.UpdateMap("ReconcileFindings", map[string]any{"Name": w.deps.Scope.Name(), "Subject": subject, "AcceptedBy": "ann: moved to the vault"}))
 	for range 2 {
 		if report, line := w.run(); !report.Balanced || report.Accepted != 1 || line["accepted"] != 1.0 {
 			t.Errorf("accepted: %+v, %v", report, line)

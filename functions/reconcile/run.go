@@ -13,8 +13,8 @@ import (
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 )
 
-// name is under which the comparison is kept.
-func (s Scope) name() string {
+// Name is under which the comparison is kept.
+func (s Scope) Name() string {
 	return fmt.Sprintf("%d/%s/%s", s.ChainID, ledger.CanonicalAddress(s.Token), ledger.CanonicalAddress(s.Treasury))
 }
 
@@ -40,7 +40,7 @@ type run struct {
 // with its walk through the books, or reads all of them. The report is of
 // everything that is open, whatever failed.
 func (d Deps) Run(ctx context.Context, allBooks bool) (Report, error) {
-	r := &run{Deps: d, name: d.Scope.name(), began: d.Now(), logs: map[common.Hash]*logged{}}
+	r := &run{Deps: d, name: d.Scope.Name(), began: d.Now(), logs: map[common.Hash]*logged{}}
 	var err error
 	if r.at, err = d.Store.Reconciled(ctx, r.name); err != nil {
 		return Report{}, err

@@ -174,7 +174,7 @@ func TestManyFindings(t *testing.T) {
 		var rows []*spanner.Mutation
 		for i := range n {
 			rows = append(rows, spanner.InsertOrUpdateMap("ReconcileFindings", map[string]any{
-				"Name": w.deps.Scope.name(), "Subject": fmt.Sprintf("operator's %06d", from+i), "Kind": NoReceipt, "Detail": "", "FoundAt": w.now, "CheckedAt": w.now,
+				"Name": w.deps.Scope.Name(), "Subject": fmt.Sprintf("operator's %06d", from+i), "Kind": NoReceipt, "Detail": "", "FoundAt": w.now, "CheckedAt": w.now,
 			}))
 		}
 		w.put(rows...)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/BlockRunAI/worker-network/functions/internal/purse"
 	"github.com/BlockRunAI/worker-network/functions/internal/schema"
 	"github.com/BlockRunAI/worker-network/functions/internal/web"
 	"github.com/BlockRunAI/worker-network/shared/chain"
@@ -26,33 +27,46 @@ func Handler() http.HandlerFunc { return web.Deployed(Build) }
 
 // Build makes the function of config.Reconcile.
 func Build(ctx context.Context, lookup config.Lookup) (http.Handler, error) {
+	d, db, _, err := Open(ctx, lookup)
+	if err != nil {
+		return nil, err
+	}
+	return schema.Checked(New(d), db, d.Log), nil
+}
+
+// Open connects what the function works with; closing gives it back.
+func Open(ctx context.Context, lookup config.Lookup) (d Deps, db *spannerdb.DB, closing func(), err error) {
 	var c config.Reconcile
 	if err := config.Load(ctx, lookup, &c); err != nil {
-		return nil, err
+		return Deps{}, nil, nil, err
 	}
 	network, err := c.Money.Network()
 	if err != nil {
-		return nil, err
+		return Deps{}, nil, nil, err
 	}
 	node, err := chain.Dial(ctx, c.RPC.Reveal(), network.ChainID)
 	if err != nil {
-		return nil, err
+		return Deps{}, nil, nil, err
 	}
-	db, err := spannerdb.OpenConfig(ctx, spannerdb.Config{Database: c.Database.Name, TaskShards: c.Database.TaskShards})
+	db, err = spannerdb.OpenConfig(ctx, spannerdb.Config{Database: c.Database.Name, TaskShards: c.Database.TaskShards})
 	if err != nil {
 		node.Close()
-		return nil, err
+		return Deps{}, nil, nil, err
 	}
-	log := telemetry.NewProjectLogger(os.Stderr, c.Log.Level, c.Log.Project)
-	return schema.Checked(New(Deps{
+	treasury := common.Address(c.Money.Treasury)
+	return Deps{
 		Store: db, Payouts: db, Books: db, Leases: db, Chain: node, Transactions: node,
+		Accounts: purse.Deps{Store: db, Chain: node, Accounts: purse.Accounts{
+			Token: network.Token, Treasury: treasury, LogSender: c.Senders()[0], Relayer: common.Address(c.Relayer),
+		}},
+		LowDays: int64(c.LowDays),
 		Scope: Scope{
-			ChainID: network.ChainID, Token: network.Token, Treasury: common.Address(c.Money.Treasury),
+			ChainID: network.ChainID, Token: network.Token, Treasury: treasury,
 			LogAddress: common.Address(c.LogAddress), Senders: c.Senders(), FromBlock: c.FromBlock,
 		},
 		Pace: pace(c),
-		Now:  time.Now, NewID: rand.Text, Log: log,
-	}), db, log), nil
+		Now:  time.Now, NewID: rand.Text, Log: telemetry.NewProjectLogger(os.Stderr, c.Log.Level, c.Log.Project),
+	}, db, func() { node.Close(); db.Close() }, nil
 }
 
 func pace(c config.Reconcile) Pace {

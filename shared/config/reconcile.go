@@ -17,6 +17,10 @@ type Reconcile struct {
 	LogAddress Address   `env:"BLOCKRUN_LOG_ADDRESS"`
 	LogSenders []Address `env:"LOG_SENDER_ADDRESSES"` // all that ever wrote receipts, with commas
 
+	// Accounts whose balances are logged, beside the treasury and the first log sender.
+	Relayer Address `env:"RELAYER_ADDRESS"`             // of the second rail, if there is one
+	LowDays int     `env:"BALANCE_LOW_DAYS, default=3"` // one that lasts for less is low
+
 	FromBlock  uint64        `env:"RECONCILE_FROM_BLOCK, default=0"`      // the treasury was empty before
 	Lag        time.Duration `env:"RECONCILE_LAG, default=15m"`           // behind the safe block: most payouts are done by then
 	LateAfter  time.Duration `env:"RECONCILE_LATE_AFTER, default=1h"`     // a payout under way for longer is a disagreement
@@ -52,6 +56,9 @@ func (c *Reconcile) Validate() error {
 		if d < time.Second {
 			p.add(name, "is %v; set 1s or more", d)
 		}
+	}
+	if c.LowDays < 0 {
+		p.add("BALANCE_LOW_DAYS", "is %d; set 0 or more days", c.LowDays)
 	}
 	p.need(c.BooksRows > 0, "RECONCILE_BOOKS_ROWS", "how many rows of the books a run reads: 1 or more")
 	return p.err()

@@ -67,6 +67,28 @@ run "no_default_accounts" {
   }
 }
 
+run "operators" {
+  command = plan
+
+  variables {
+    operators        = ["group:ops@example.com"]
+    treasury_kms_key = true
+  }
+
+  assert {
+    condition     = toset([google_spanner_database_iam_member.operator["group:ops@example.com"].role, google_pubsub_subscription_iam_member.operator["group:ops@example.com"].role, google_pubsub_topic_iam_member.operator["group:ops@example.com"].role, google_kms_crypto_key_iam_member.operator["group:ops@example.com"].role]) == toset(["roles/spanner.databaseUser", "roles/pubsub.subscriber", "roles/pubsub.publisher", "roles/cloudkms.publicKeyViewer"])
+    error_message = "operators use the database, take dead letters and bring them back, and see the key's address; they never sign"
+  }
+  assert {
+    condition     = google_pubsub_subscription_iam_member.operator["group:ops@example.com"].subscription == "payouts-dead" && google_pubsub_topic_iam_member.operator["group:ops@example.com"].topic == "payouts"
+    error_message = "from the dead letters to where they were"
+  }
+  assert {
+    condition     = output.operator_environment["PAYOUT_DEAD_LETTER_SUBSCRIPTION"] == "projects/test-project/subscriptions/payouts-dead" && output.operator_environment["SPANNER_DATABASE"] == output.database
+    error_message = jsonencode(output.operator_environment)
+  }
+}
+
 run "load_balancer" {
   command = apply
 

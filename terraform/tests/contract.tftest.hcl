@@ -53,6 +53,9 @@ run "mainnet" {
     treasury_kms_key        = true
     treasury_key            = "kms"
     relayer                 = true
+    relayer_address         = "0x4444444444444444444444444444444444444444"
+    multicall3_address      = "0x5555555555555555555555555555555555555555"
+    balance_low_days        = 7
     base_rpc_url_secret     = true
     cdp_api_key_id          = "key-id"
     secret_versions         = { log-sender-key = 2 }

@@ -49,6 +49,14 @@ run "alerts" {
     error_message = "what is added up is a distribution"
   }
   assert {
+    condition     = google_logging_metric.event["balance"].label_extractors["account"] == "EXTRACT(jsonPayload.account)" && one(google_logging_metric.event["balance"].metric_descriptor[0].labels).key == "account" && length(google_logging_metric.event["payout_failed"].metric_descriptor[0].labels) == 0
+    error_message = "balances are kept apart by account"
+  }
+  assert {
+    condition     = strcontains(google_monitoring_alert_policy.event["treasury_low"].conditions[0].condition_matched_log[0].filter, "jsonPayload.message=\"balance is low\" AND jsonPayload.account:\"treasury\"")
+    error_message = google_monitoring_alert_policy.event["treasury_low"].conditions[0].condition_matched_log[0].filter
+  }
+  assert {
     condition     = google_logging_metric.event["payout_failed"].metric_descriptor[0].value_type == "INT64"
     error_message = "what is counted is a number"
   }
@@ -60,5 +68,9 @@ run "dashboard" {
   assert {
     condition     = length(jsondecode(google_monitoring_dashboard.network.dashboard_json).mosaicLayout.tiles) >= 8 && alltrue([for t in jsondecode(google_monitoring_dashboard.network.dashboard_json).mosaicLayout.tiles : t.xPos + t.width <= 48 && length(t.widget.xyChart.dataSets) > 0])
     error_message = google_monitoring_dashboard.network.dashboard_json
+  }
+  assert {
+    condition     = strcontains(google_monitoring_dashboard.network.dashboard_json, "sum by (account) (increase(logging_googleapis_com:user_balance_sum{") && strcontains(google_monitoring_dashboard.network.dashboard_json, "user_balance_count{")
+    error_message = "the accounts' balances are shown, each for itself"
   }
 }

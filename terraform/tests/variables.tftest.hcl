@@ -51,6 +51,9 @@ run "refused" {
     var.result_log_retention_days,
     var.result_log_readers,
     var.alert_email,
+    var.operators,
+    var.multicall3_address,
+    var.balance_low_days,
     var.reconcile_from_block,
   ]
 
@@ -85,6 +88,9 @@ run "refused" {
     result_log_retention_days = 0
     result_log_readers        = ["allUsers"]
     alert_email               = "operator"
+    operators                 = ["allUsers"]
+    multicall3_address        = "multicall"
+    balance_low_days          = -1
     reconcile_from_block      = -1
   }
 }
@@ -152,7 +158,47 @@ run "cap_below_threshold" {
   ]
 
   variables {
-    payout_max_micros = 9999
+    payout_max_micros = 19999
+  }
+}
+
+run "twice_the_threshold_will_do" {
+  command = plan
+
+  variables {
+    payout_max_micros = 20000
+  }
+}
+
+run "one_key_for_treasury_and_relayer" {
+  command = plan
+
+  expect_failures = [var.relayer_address]
+
+  variables {
+    relayer         = true
+    relayer_address = "0x1111111111111111111111111111111111111111"
+  }
+}
+
+run "short_relayer" {
+  command = plan
+
+  expect_failures = [var.relayer_address]
+
+  variables {
+    relayer         = true
+    relayer_address = "0x12"
+  }
+}
+
+run "no_relayer_to_watch" {
+  command = plan
+
+  expect_failures = [var.relayer_address]
+
+  variables {
+    relayer_address = "0x4444444444444444444444444444444444444444"
   }
 }
 
