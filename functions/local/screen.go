@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -56,6 +57,7 @@ func screen(out io.Writer, n *network.Network, o screenOptions) {
 	b.WriteString("  go run ./worker-cli wallet new      # once, if you have no wallet\n")
 	b.WriteString("  go run ./worker-cli run" + workerFlags(o.tasks) + "\n")
 	b.WriteString("\nAnybody can audit what is paid:\n\n  " + auditCommand(n) + "\n")
+	b.WriteString("\nWhat an operator does (go run ./functions/ops --help):\n\n  " + operatorCommand(n) + "\n")
 	b.WriteString("\nCtrl-C stops everything.\n")
 	_, _ = io.WriteString(out, b.String())
 }
@@ -72,6 +74,32 @@ func auditCommand(n *network.Network) string {
     --log-address %s --sender %s \
     --results %s/result-log`,
 		rpc, n.Money.ChainID, n.Money.Since, n.Money.Treasury.Hex(), n.Money.Token.Hex(), n.Money.LogAddress.Hex(), n.Money.LogSender.Hex(), n.Storage)
+}
+
+// operatorCommand sets what the operator's command is configured by, and asks
+// for one thing.
+func operatorCommand(n *network.Network) string {
+	var b strings.Builder
+	set := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "export %s=%s\n  ", name, value)
+		}
+	}
+	set("SPANNER_EMULATOR_HOST", os.Getenv("SPANNER_EMULATOR_HOST"))
+	set("SPANNER_DATABASE", n.Database)
+	set("CHAIN_ID", fmt.Sprint(n.Money.ChainID))
+	if n.Money.Local { // another one's URL may hold a provider's key
+		set("BASE_RPC_URL", n.Money.RPC)
+		set("RECONCILE_LAG", "30s")
+	}
+	set("USDC_ADDRESS", n.Money.Token.Hex())
+	set("TREASURY_ADDRESS", n.Money.Treasury.Hex())
+	set("LOG_SENDER_ADDRESSES", n.Money.LogSender.Hex())
+	set("BLOCKRUN_LOG_ADDRESS", n.Money.LogAddress.Hex())
+	if n.Money.Relayer != (common.Address{}) {
+		set("RELAYER_ADDRESS", n.Money.Relayer.Hex())
+	}
+	return b.String() + "go run ./functions/ops payouts status"
 }
 
 func names(tasks []schedule.Task) string {

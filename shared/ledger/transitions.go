@@ -174,15 +174,20 @@ func (p *Payout) Fail(validBefore int64, reason string) (changed bool, err error
 }
 
 // Requeue makes a failed payout pending again, with the same nonce and what
-// was stored of its authorization. changed is false when it is under way
+// was stored of its authorization, and one that waits due now. That is all: it
+// has ProcessPayout look at it again, which asks the chain first, so it can pay
+// nothing twice. changed is false when somebody works on it, or it is due
 // already; a paid one is ErrFinal.
 func (p *Payout) Requeue(now time.Time) (changed bool, err error) {
-	switch p.State {
-	case Confirmed:
+	switch {
+	case p.State == Confirmed:
 		return false, fmt.Errorf("payout %s is paid: %w", p.ID, ErrFinal)
-	case Failed:
+	case p.State == Failed:
 		p.State, p.Reason, p.WorkAt = Pending, "", now
 		return true, nil
+	case now.Before(p.LeaseUntil) || !p.WorkAt.After(now):
+		return false, nil
 	}
-	return false, nil
+	p.WorkAt = now
+	return true, nil
 }

@@ -113,7 +113,7 @@ func TestPayoutVerbsSayWhyNot(t *testing.T) {
 	n.fails("above the cap", sign(open, ledger.PayoutCaps{PerPayout: 299, PerDay: 1000}), ledger.ErrPayoutCap)
 	n.fails("above the day's", sign(open, ledger.PayoutCaps{PerPayout: 300, PerDay: 599}), ledger.ErrDailyCap)
 	n.must(n.db.ReleasePayout(t.Context(), open, "somebody", n.now))
-	n.must(n.db.RequeuePayout(t.Context(), open, n.now))
+	n.must(n.db.RequeuePayout(t.Context(), open, n.now.Add(time.Hour))) // it is due
 
 	if after := n.dump(); !slices.Equal(before, after) {
 		t.Errorf("refused verbs changed\n%v", differences(before, after))

@@ -56,7 +56,8 @@ type entry struct {
 	Paused  bool     `yaml:"paused"`
 }
 
-// Parse reads a list of tasks. The error names every task that is wrong; then
+// Parse reads a list of tasks. The error names every task that is wrong, with
+// its line; then
 // no task is returned. A target that workers refuse to check is wrong, too: an
 // address that is not public, a name of a local network, a port beside 80,
 // 443, 8080 and 8443.
@@ -80,6 +81,7 @@ func parse(text []byte, permit func(*url.URL) error) ([]schedule.Task, error) {
 	if len(file.Tasks) == 0 {
 		return nil, errors.New("taskfile: no tasks; want a list under the key \"tasks\"")
 	}
+	lines := linesOf(text)
 	var tasks []schedule.Task
 	var bad []error
 	seen := map[string]bool{}
@@ -95,7 +97,7 @@ func parse(text []byte, permit func(*url.URL) error) ([]schedule.Task, error) {
 			seen[t.ID] = true
 		}
 		if err != nil {
-			bad = append(bad, fmt.Errorf("taskfile: task %d (%q): %w", i+1, e.ID, err))
+			bad = append(bad, fmt.Errorf("taskfile: line %d: task %d (%q): %w", lines[i], i+1, e.ID, err))
 			continue
 		}
 		tasks = append(tasks, expanded...)
@@ -104,6 +106,20 @@ func parse(text []byte, permit func(*url.URL) error) ([]schedule.Task, error) {
 		return nil, errors.Join(bad...)
 	}
 	return tasks, nil
+}
+
+// linesOf are the lines on which the tasks of a file begin that was read well.
+func linesOf(text []byte) map[int]int {
+	var file struct {
+		Tasks []yaml.Node `yaml:"tasks"`
+	}
+	lines := map[int]int{}
+	if err := yaml.Unmarshal(text, &file); err == nil {
+		for i, n := range file.Tasks {
+			lines[i] = n.Line
+		}
+	}
+	return lines
 }
 
 var (

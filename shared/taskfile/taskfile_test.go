@@ -114,3 +114,24 @@ func TestParseNamesEveryBadTask(t *testing.T) {
 		t.Errorf("error = %v", err)
 	}
 }
+
+// Whatever is wrong, the line is named, and all that is wrong at once.
+func TestParseNamesTheLine(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want []string
+	}{
+		{"# a list\ntasks:\n- {id: a, url: 'https://h.org/'}\n- id: b\n  url: ftp://h.org/\n- id: c\n  url: https://h.org/\n  class: best\n", []string{`line 4: task 2 ("b"): url`, `line 6: task 3 ("c"): class`}},
+		{"tasks:\n- id: a\n  url: https://h.org/\n  intervall: 5s\n", []string{"line 4: field intervall not found"}},
+		{"tasks:\n- id: a\n  url: https://h.org/\n  rewardMicros: 1.5\n", []string{"line 4:"}},
+		{"tasks:\n- id: a\n  url: [\n", []string{"line 3"}},
+		{"{\"tasks\": [\n  {\"id\": \"a\", \"url\": \"https://h.org/\"},\n  {\"id\": \"a\", \"url\": \"https://h.org/\"}\n]}", []string{`line 3: task 2 ("a"): the id a stands twice`}},
+	} {
+		_, err := Parse([]byte(c.text))
+		for _, want := range c.want {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s\n%v; want %q", c.text, err, want)
+			}
+		}
+	}
+}

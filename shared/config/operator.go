@@ -1,0 +1,69 @@
+package config
+
+import "github.com/ethereum/go-ethereum/common"
+
+// Operator configures the operator's command for what needs the database alone.
+type Operator struct{ Database Database }
+
+// Validate reports values that could not work.
+func (c *Operator) Validate() error {
+	var p problems
+	c.Database.check(&p)
+	return p.err()
+}
+
+// OperatorBalances is what the balances of the operator's accounts need.
+type OperatorBalances struct {
+	Database   Database
+	Money      Money
+	RPC        Secret    `env:"BASE_RPC_URL"`
+	LogSenders []Address `env:"LOG_SENDER_ADDRESSES"` // the first is the one at work
+	Relayer    Address   `env:"RELAYER_ADDRESS"`      // may be missing
+}
+
+// LogSender is the one at work, or zero.
+func (c *OperatorBalances) LogSender() common.Address {
+	if len(c.LogSenders) == 0 {
+		return common.Address{}
+	}
+	return common.Address(c.LogSenders[0])
+}
+
+// Validate reports values that could not work.
+func (c *OperatorBalances) Validate() error {
+	var p problems
+	c.Database.check(&p)
+	c.Money.check(&p)
+	p.need(c.RPC != "", "BASE_RPC_URL", "the URL of a node of the chain")
+	return p.err()
+}
+
+// OperatorFindings is what accepting a finding of Reconcile's needs.
+type OperatorFindings struct {
+	Database Database
+	Money    Money
+}
+
+// Validate reports values that could not work.
+func (c *OperatorFindings) Validate() error {
+	var p problems
+	c.Database.check(&p)
+	c.Money.check(&p)
+	return p.err()
+}
+
+// OperatorLetters is what the dead letters of ProcessPayout need.
+type OperatorLetters struct {
+	Database    Database
+	DeadLetters string `env:"PAYOUT_DEAD_LETTER_SUBSCRIPTION"` // projects/P/subscriptions/S
+	Topic       string `env:"PAYOUT_TOPIC"`                    // where they are brought back to
+}
+
+// Validate reports values that could not work.
+func (c *OperatorLetters) Validate() error {
+	var p problems
+	c.Database.check(&p)
+	p.need(c.DeadLetters != "", "PAYOUT_DEAD_LETTER_SUBSCRIPTION", "projects/P/subscriptions/S, of the topic that dead letters go to")
+	needTopic(&p, c.Topic)
+	return p.err()
+}
