@@ -33,8 +33,8 @@ func (d Database) check(p *problems) {
 	p.between("TASK_SHARDS", d.TaskShards, 1, maxTaskShards)
 }
 
-// maxTaskShards bounds what one poll may have to look at: it reads the head of
-// every shard.
+// maxTaskShards keeps tasks from lying too thinly: a poll looks into two shards,
+// a backup's into a few dozen.
 const maxTaskShards = 64
 
 // Money is what is paid, on which chain, by whom. Payouts are opened for it

@@ -41,7 +41,7 @@ type DB struct {
 // Config says which database, and how its due queue is laid out.
 type Config struct {
 	Database   string // projects/P/instances/I/databases/D
-	TaskShards int    // of the due queue, all read by each poll; 0 counts as 1, and config says how many at most
+	TaskShards int    // of the due queue, two of them read by each poll; 0 counts as 1, and config says how many at most
 }
 
 // Open connects to the database "projects/P/instances/I/databases/D", on the
