@@ -61,6 +61,7 @@ type Client struct {
 	batch   atomic.Int64  // what is left of Limits.Batch
 	turn    turn
 	asked   struct{ requests, calls atomic.Uint64 }
+	private []string // of the node's URL
 }
 
 // ErrWrongChain means that the node is of another chain than expected.
@@ -86,7 +87,7 @@ func DialWith(ctx context.Context, rpcURL string, expectChainID int64, l Limits)
 	if err != nil {
 		return nil, fmt.Errorf("chain: dial: %w", redact(err))
 	}
-	c := &Client{rpc: conn, http: client, chainID: expectChainID, limits: l}
+	c := &Client{rpc: conn, http: client, chainID: expectChainID, limits: l, private: privateParts(u)}
 	c.span.Store(l.LogRange)
 	c.batch.Store(int64(l.Batch))
 	var id hexutil.Uint64
@@ -138,7 +139,7 @@ func (c *Client) persist(ctx context.Context, method string, calls int, hopeless
 			return fmt.Errorf("chain: %s: %w", method, ctx.Err())
 		}
 		if try >= c.limits.Tries || !transient(err) || hopeless(err) {
-			return fmt.Errorf("chain: %s: %w", method, redact(err))
+			return fmt.Errorf("chain: %s: %w", method, c.hide(err))
 		}
 		wait := max(wanted, backoff/2+rand.N(backoff/2+1))
 		if err := sleep(ctx, min(wait, c.limits.MaxWait)); err != nil {
