@@ -20,7 +20,7 @@ type LogPolicy struct {
 	BatchMin  int64
 	BatchWait time.Duration
 	BatchMax  int // receipts in one transaction
-	MaxOpen   int // transactions on their way at the same time
+	MaxOpen   int // transactions on their way at the same time; each takes two minutes until it is safe
 
 	// StuckAfter is when a transaction that is not mined is replaced by one that
 	// offers more, up to MaxFeeCap, in wei per gas. While the market is above that,
@@ -34,7 +34,7 @@ type LogPolicy struct {
 // DefaultLogPolicy is for Base.
 func DefaultLogPolicy() LogPolicy {
 	return LogPolicy{
-		BatchMin: 20, BatchWait: 40 * time.Second, BatchMax: 100, MaxOpen: 4,
+		BatchMin: 20, BatchWait: 40 * time.Second, BatchMax: 100, MaxOpen: 12,
 		StuckAfter: time.Minute, MaxFeeCap: big.NewInt(10_000_000_000), MaxTip: big.NewInt(100_000_000),
 	}
 }
