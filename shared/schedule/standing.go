@@ -137,10 +137,15 @@ func (s *Standing) Settle(now time.Time) {
 }
 
 // Deliver counts a result that was judged for an assignment of this task and
-// was not rejected. That others were quicker does not matter.
+// was not rejected. That others were quicker does not matter. What is not open
+// does not count: more results for one assignment, which are discarded, would
+// make anybody reliable, and what counts as lost stays lost.
 func (s *Standing) Deliver(taskID string) {
+	open := len(s.Open)
 	s.Open = slices.DeleteFunc(slices.Clone(s.Open), func(h Hold) bool { return h.TaskID == taskID })
-	s.outcome(1)
+	if len(s.Open) < open {
+		s.outcome(1)
+	}
 }
 
 func (s *Standing) outcome(bit int64) {

@@ -14,11 +14,11 @@ import (
 func outcomes(text string) *Standing {
 	s := &Standing{}
 	for _, c := range text {
+		s.took("t", t0.Add(-lateGrace))
 		if c == '1' {
 			s.Deliver("t")
 			continue
 		}
-		s.took("t", t0.Add(-lateGrace))
 		s.Settle(t0)
 	}
 	return s
@@ -91,9 +91,10 @@ func TestOpenAssignments(t *testing.T) {
 	if len(s.Open) != 1 || s.Outcomes != 2 || s.Recent != 0b10 || !s.LostAt.Equal(t0) {
 		t.Errorf("lost: %+v", s)
 	}
-	s.Deliver("a") // later than late: it was done all the same
-	if s.Outcomes != 3 || s.Recent != 0b101 {
-		t.Errorf("late: %+v", s)
+	s.Deliver("a") // it counts as lost
+	s.Deliver("b") // once more
+	if s.Outcomes != 2 || s.Recent != 0b10 {
+		t.Errorf("what is not open was counted: %+v", s)
 	}
 	if len(shared.Open) != 4 || shared.Open[1].TaskID != "b" {
 		t.Errorf("a copy changed with it: %+v", shared)
@@ -119,11 +120,11 @@ func TestAdmit(t *testing.T) {
 		t.Errorf("in the next minute: %v", err)
 	}
 	// The first proof begins anew: what was done without is nobody's.
-	s.Deliver("t")
+	s.outcome(1)
 	if err := s.Admit(minute.Add(time.Minute), t0); err != nil || s.Outcomes != 0 || s.Polls != 1 {
 		t.Errorf("the first proof: %v, %+v", err, s)
 	}
-	s.Deliver("t")
+	s.outcome(1)
 	refused := func(name string, at time.Time, want api.Code) {
 		t.Helper()
 		before := *s

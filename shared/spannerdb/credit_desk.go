@@ -124,13 +124,12 @@ func (d *creditDesk) judge(r ledger.SubmittedResult) (ledger.JudgedResult, error
 	return j, nil
 }
 
-// deliver counts a result, won or lost, for its worker's record.
+// deliver counts a result, won or lost, for its worker's record, if there is one.
 func (d *creditDesk) deliver(worker common.Address, task string) {
-	if d.record[worker] == nil {
-		d.record[worker] = &schedule.Standing{}
+	if s := d.record[worker]; s != nil {
+		s.Deliver(task)
+		d.delivered.add(worker)
 	}
-	d.record[worker].Deliver(task)
-	d.delivered.add(worker)
 }
 
 // openPayouts opens one payout for each credited worker that has reached the

@@ -27,6 +27,7 @@ type attempt struct {
 var moneyVerbs = map[string]func(*network, common.Address) attempt{
 	"CreditResults": func(n *network, w common.Address) attempt {
 		n.assign(taskID(0), w)
+		n.note(w, 1)
 		r := result(taskID(0), w, n.now)
 		return attempt{
 			func(db *spannerdb.DB) error {
@@ -50,6 +51,7 @@ var moneyVerbs = map[string]func(*network, common.Address) attempt{
 			n.assign(taskID(i), w)
 			batch = append(batch, result(taskID(i), w, n.now))
 		}
+		n.note(w, 4)
 		return attempt{
 			func(db *spannerdb.DB) error {
 				_, _, err := crediter(n, db, policy).CreditResults(n.Context(), n.now, batch)
@@ -312,6 +314,20 @@ func (n *network) status(w common.Address) spannerdb.WorkerStatus {
 	s, err := n.db.WorkerStatus(n.Context(), w, firstPage)
 	n.must(err)
 	return s
+}
+
+// note enters the worker's assignments of the first count tasks in its record.
+func (n *network) note(w common.Address, count int) {
+	n.Helper()
+	var open []string
+	var until []time.Time
+	for i := range count {
+		open, until = append(open, taskID(i)), append(until, n.now.Add(30*time.Second))
+	}
+	n.put(spanner.InsertOrUpdateMap("WorkerStandings", map[string]any{
+		"Worker": ledger.CanonicalAddress(w), "OpenTasks": open, "OpenUntil": until, "Outcomes": 0, "Recent": 0, "Reliable": false, "Polls": 0,
+		"ForgetAt": n.now.Add(time.Hour), "UpdatedAt": n.now,
+	}))
 }
 
 // today is what counts into the caps of the day of n.now.

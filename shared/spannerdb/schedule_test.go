@@ -74,7 +74,7 @@ func TestStandingsAreKept(t *testing.T) {
 		t.Errorf("after three deliveries: %+v", s)
 	}
 	now = noon.Add(holdTime + time.Minute)
-	if more := ask(t, db, now, schedule.Poll{Worker: me}, 20); len(more) != 5+3*3-5 {
+	if more := ask(t, db, now, schedule.Poll{Worker: me}, 20); len(more) != 6 { // of 9 that it may have: without a proof no more are looked at
 		t.Errorf("after three deliveries and a loss it got %v", more)
 	}
 	if s := storedStanding(t, database, me); s.Outcomes != 4 || s.Recent != 0b1110 || s.Reliable {
@@ -86,9 +86,12 @@ func TestStandingsAreKept(t *testing.T) {
 	one := ask(t, db, now, schedule.Poll{Worker: late}, 1)
 	claim(t, db, winner, now, one, 1)
 	deliver(t, db, now, winner, one...)
-	judged, _, err := crediter(t, db, policy).CreditResults(t.Context(), now, []ledger.SubmittedResult{result(one[0], late, now)})
-	if err != nil || judged[0].Status != api.Discarded {
-		t.Fatalf("the second result: %v, %v", judged, err)
+	for i := range 3 { // once
+		after := now.Add(time.Duration(i) * time.Second)
+		judged, _, err := crediter(t, db, policy).CreditResults(t.Context(), after, []ledger.SubmittedResult{result(one[0], late, after)})
+		if err != nil || judged[0].Status != api.Discarded {
+			t.Fatalf("result %d of the second: %v, %v", i, judged, err)
+		}
 	}
 	if s := storedStanding(t, database, late); s.Outcomes != 1 || s.Recent != 1 || len(s.OpenTasks) != 0 {
 		t.Errorf("after a discarded result: %+v", s)
