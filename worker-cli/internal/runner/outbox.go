@@ -132,7 +132,7 @@ func (r *Runner) submitFailed(batch []waiting, err error) {
 func (r *Runner) book(batch []waiting, receipt client.Receipt) {
 	r.totals.Accepted += receipt.Accepted
 	r.totals.Earned += receipt.Earned
-	r.payments.earned(receipt.Earned, time.Now())
+	r.payments.earned(receipt.Earned, time.Now(), r.Interval)
 	event := Submitted{Accepted: receipt.Accepted, Earned: receipt.Earned, Total: r.totals.Earned}
 	for i, outcome := range receipt.Outcomes {
 		switch {

@@ -9,11 +9,11 @@ import (
 	"github.com/BlockRunAI/worker-network/worker-cli/internal/client"
 )
 
-// How often the network is asked what it has paid: now and then, and when a
-// payout that was opened should have been booked.
+// How often the network is asked what it has paid, in polls: every five
+// minutes, and three after a payout was opened, for then it should be booked.
 const (
-	paidEvery = 5 * time.Minute
-	paidAfter = 3 * time.Minute
+	paidEvery = 10
+	paidAfter = 6
 )
 
 // payments watches for what was paid.
@@ -25,10 +25,10 @@ type payments struct {
 }
 
 // earned expects a payout when what was earned reaches the threshold.
-func (p *payments) earned(m client.Micros, now time.Time) {
+func (p *payments) earned(m client.Micros, now time.Time, interval time.Duration) {
 	open := p.missing > 0 && p.missing <= m
 	p.missing -= m
-	if soon := now.Add(paidAfter); open && p.at.After(soon) {
+	if soon := now.Add(paidAfter * interval); open && p.at.After(soon) {
 		p.at = soon
 	}
 }
@@ -37,7 +37,7 @@ func (p *payments) earned(m client.Micros, now time.Time) {
 // paid before the first one is no news. No answer is no news either.
 func (r *Runner) askPayments(ctx context.Context) {
 	p := &r.payments
-	p.at = time.Now().Add(vary(paidEvery, 0.9, 1.1))
+	p.at = time.Now().Add(vary(paidEvery*r.Interval, 0.9, 1.1))
 	status, err := r.Standing(ctx)
 	if err != nil {
 		return
@@ -55,6 +55,6 @@ func (r *Runner) askPayments(ctx context.Context) {
 	}
 	p.paid, p.known = paid, true
 	if len(status.Waiting) > 0 {
-		p.at = time.Now().Add(vary(paidAfter, 0.9, 1.1))
+		p.at = time.Now().Add(vary(paidAfter*r.Interval, 0.9, 1.1))
 	}
 }

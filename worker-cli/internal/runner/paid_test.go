@@ -66,9 +66,9 @@ func TestPaymentsAreTold(t *testing.T) {
 // Credit that reaches the threshold is a reason to ask sooner.
 func TestAThresholdIsAReasonToAsk(t *testing.T) {
 	now := time.Unix(1764000000, 0)
-	for missing, want := range map[client.Micros]time.Duration{0: time.Hour, 100: paidAfter, 300: paidAfter, 301: time.Hour} {
+	for missing, want := range map[client.Micros]time.Duration{0: time.Hour, 100: 3 * time.Minute, 300: 3 * time.Minute, 301: time.Hour} {
 		p := payments{at: now.Add(time.Hour), missing: missing}
-		p.earned(300, now)
+		p.earned(300, now, 30*time.Second)
 		if got := p.at.Sub(now); got != want {
 			t.Errorf("%d missing, 300 earned: asks after %v, want %v", missing, got, want)
 		}
