@@ -2,7 +2,7 @@
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.14.0
 GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.8.0
 
-.PHONY: demo local test short race lint vuln bench costs ci
+.PHONY: demo local test short race lint vuln bench costs worker-table picture ci
 
 demo:  ## the whole network once, on this machine, to a verified payout
 	go run ./functions/local demo
@@ -33,6 +33,12 @@ bench: ## the project's figures: name value unit target
 costs: ## docs/costs.md, from measured gas; docs/spanner-cost.md, from counted reads and writes
 	go run ./functions/local/bench -costs >docs/costs.md
 	go run ./functions/local/spannercost >docs/spanner-cost.md
+
+worker-table: ## the table of docs/worker.md, measured
+	go run ./functions/local/bench -worker-table
+
+picture: ## docs/worker.svg: the view of a worker on a network on this machine
+	go run ./functions/local/picture
 
 ci:
 	.ci/run

@@ -24,6 +24,7 @@ type figure = gasbench.Figure
 
 func main() {
 	table := flag.Bool("costs", false, "print the table of docs/costs.md instead")
+	workerOnly := flag.Bool("worker-table", false, "write the table of docs/worker.md instead")
 	var p prices
 	mb := flag.Int64("parse-mb", 1024, "how much of a spend log to parse for reputation.parse_speedup")
 	flag.Float64Var(&p.GasGwei, "gas-gwei", 0.005, "price of a unit of gas, for -costs")
@@ -47,6 +48,13 @@ func main() {
 		}
 		return
 	}
+	if *workerOnly {
+		if err := workerTable(ctx, os.Stderr); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	missed, err := run(ctx, *mb, os.Stdout, os.Stderr)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -62,7 +70,7 @@ func main() {
 // beyond their target.
 func run(ctx context.Context, parseMB int64, out, notes io.Writer) (missed int, err error) {
 	var figures []figure
-	for _, part := range []func(context.Context, io.Writer) ([]figure, error){verification, parseSpeedup(parseMB), roundTrips, firstAnswer, gas} {
+	for _, part := range []func(context.Context, io.Writer) ([]figure, error){verification, parseSpeedup(parseMB), roundTrips, firstAnswer, worker, gas} {
 		f, err := part(ctx, notes)
 		if err != nil {
 			return 0, err
