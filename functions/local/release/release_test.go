@@ -54,6 +54,9 @@ func TestConfiguration(t *testing.T) {
 
 // The same bytes come out of two folders, whatever they are called.
 func TestReproducible(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out under -short: builds the worker twice")
+	}
 	c, err := Load(root)
 	if err != nil {
 		t.Fatal(err)
