@@ -15,11 +15,11 @@ type simulateCommand struct {
 	Online    int           `default:"10000" help:"Workers online on average."`
 	Hostile   int           `default:"1000" help:"Addresses that poll and do not deliver; each run is made without them, too."`
 	Attack    string        `help:"What all of those do: mute, faceless, griefer or turncoat; some of each if not given."`
-	Backups   int           `default:"200" help:"Workers of the operator's, for windows at risk."`
+	Backups   int           `default:"400" help:"Workers of the operator's, for windows at risk."`
 	Churn     float64       `default:"0.3" help:"Share of those online that leaves in an hour, without a word; as many come."`
-	Day       time.Duration `default:"1h" help:"Length of a simulated day, with night and peak."`
-	Warmup    time.Duration `default:"10m" help:"Simulated time before anything is counted."`
-	Duration  time.Duration `default:"1h" help:"Simulated time that is counted."`
+	Day       time.Duration `default:"10m" help:"Length of a simulated day, with night and peak."`
+	Warmup    time.Duration `default:"3m" help:"Simulated time before anything is counted."`
+	Duration  time.Duration `default:"10m" help:"Simulated time that is counted."`
 	PerPoll   int           `default:"10" help:"Tasks given to one poll at most."`
 	Shards    int           `default:"16" help:"Of the due queue."`
 	Seed      uint64        `default:"1" help:"Of the randomness."`
