@@ -86,10 +86,15 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 		return nil, err
 	}
 	t.say("load is over; reading the books")
+	alone, err := t.alone(ctx, base)
+	if err != nil {
+		return nil, err
+	}
 	report, err := t.report(ctx)
 	if err != nil {
 		return nil, err
 	}
+	report.Alone = alone
 	if report.Violations, report.Books, err = t.check(ctx, books); err != nil {
 		return nil, err
 	}

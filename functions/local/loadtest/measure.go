@@ -111,6 +111,23 @@ func ceiling(ctx context.Context, db *spannerdb.DB) (perSecond float64, err erro
 	return float64(done.Load()) / time.Since(began).Seconds(), ctx.Err()
 }
 
+// pollsAlone is how many polls are made without any load.
+const pollsAlone = 5
+
+// alone is how long a poll takes when the load is over, with all that is in
+// the tables by then: the emulator reads whole tables where Spanner seeks.
+func (t *test) alone(ctx context.Context, base string) (time.Duration, error) {
+	quiet := &test{Options: t.Options, polls: newEndpoint()}
+	w, err := quiet.newWorker(0, base, newHTTP(1))
+	if err != nil {
+		return 0, err
+	}
+	for range pollsAlone {
+		w.poll(ctx)
+	}
+	return quiet.polls.latency(time.Second).P50, ctx.Err()
+}
+
 // sum adds up one figure of all workers.
 func sum[N int | ledger.Micros](workers []*worker, of func(*worker) N) (total N) {
 	for _, w := range workers {

@@ -26,7 +26,8 @@ type Report struct {
 	Unanswered                 int // results whose submission brought no answer at least once
 	Earned                     ledger.Micros
 	Spanner                    Calls
-	Ceiling                    float64 // bare transactions a second; 0: not measured
+	Alone                      time.Duration // of a poll without load, with the tables as the load left them
+	Ceiling                    float64       // bare transactions a second; 0: not measured
 	Books                      *ledger.BooksReport
 
 	Violations []string
@@ -95,6 +96,9 @@ func (r *Report) rows() []row {
 	if r.Ceiling > 0 {
 		requests := r.Polls.PerSecond + r.Submits.PerSecond
 		rows = append(rows, row{"the emulator's ceiling", fmt.Sprintf("%.0f bare read-write transactions/s by itself; the load asked for %.1f requests/s", r.Ceiling, requests)})
+	}
+	if r.Alone > 0 {
+		rows = append(rows, row{"a poll alone, after the load", fmt.Sprintf("%s, so at most %.0f/s", ms(r.Alone), 1/r.Alone.Seconds())})
 	}
 	return append(rows, row{"violations", fmt.Sprint(len(r.Violations))})
 }

@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	requestTime = 60 * time.Second
+	requestTime = 2 * time.Minute
 	lastWord    = 2 * time.Minute // for what is still to be submitted when the load ends
 	retryAfter  = 2 * time.Second
 
