@@ -26,7 +26,10 @@ process.on("SIGINT", () => onTerminal || worker.kill("SIGINT"));
 process.on("SIGTERM", () => worker.kill("SIGTERM"));
 if (process.platform !== "win32") process.on("SIGHUP", () => worker.kill("SIGHUP"));
 
-const worker = spawn(file, process.argv.slice(2), { stdio: "inherit" });
+// What its user types: the worker says what to type next.
+const typed = process.env.npm_command === "exec" ? `npx ${require("./package.json").name}` : "worker-cli";
+const env = { ...process.env, BLOCKRUN_WORKER_COMMAND: typed };
+const worker = spawn(file, process.argv.slice(2), { stdio: "inherit", env });
 
 worker.on("error", (err) => {
   console.error(`worker-cli: ${file} cannot be run: ${err.message}`);
