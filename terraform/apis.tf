@@ -14,6 +14,7 @@ locals {
     "secretmanager.googleapis.com",
     "spanner.googleapis.com",
     "storage.googleapis.com",
+    "telemetry.googleapis.com",
     ],
     var.treasury_kms_key ? ["cloudkms.googleapis.com"] : [],
     var.domain != "" ? ["compute.googleapis.com"] : [],

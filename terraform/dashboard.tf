@@ -42,8 +42,11 @@ locals {
     ])
   }]
 
+  # What the functions count by themselves.
+  counted = [for m in values(yamldecode(file("${path.module}/metrics.yaml"))) : { title = m.title, query = m.query }]
+
   widgets = concat(
-    [for s in concat(local.means, local.sums) : {
+    [for s in concat(local.means, local.sums, local.counted) : {
       title = s.title
       xyChart = {
         dataSets = [{ plotType = "LINE", timeSeriesQuery = { prometheusQuery = s.query } }]

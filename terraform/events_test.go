@@ -7,10 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -23,7 +25,7 @@ type event struct {
 	Says     string
 	By       string
 	Title    string
-	Alert    *struct{ Severity, Text string }
+	Alert    *struct{ Severity, Text, Runbook string }
 }
 
 func events(t *testing.T) map[string]event {
@@ -73,6 +75,62 @@ func TestTheCodeLogsTheseLines(t *testing.T) {
 			t.Errorf("%s: the alert needs a severity and says what to do: %+v", name, *e.Alert)
 		}
 	}
+}
+
+var (
+	heading = regexp.MustCompile(`(?m)^## (.+)$`)
+	pointer = regexp.MustCompile(`local\.runbook\}([a-z-]+)"|\brunbook +(?:=|:) "?([a-z-]+)"?\n|\brunbook: ([a-z-]+)`)
+	policy  = regexp.MustCompile(`resource "google_monitoring_alert_policy"`)
+	points  = regexp.MustCompile(`content = "[^\n]*\$\{local\.runbook\}`)
+)
+
+// Every alert points to its part of the runbook, which is there.
+func TestEveryAlertHasItsPartOfTheRunbook(t *testing.T) {
+	anchors := map[string]bool{}
+	for _, h := range heading.FindAllStringSubmatch(read(t, "../docs/runbook.md"), -1) {
+		anchors[anchor(h[1])] = true
+	}
+	monitoring := read(t, "monitoring.tf")
+	if alerts, pointing := len(policy.FindAllString(monitoring, -1)), len(points.FindAllString(monitoring, -1)); alerts != pointing || alerts < 4 {
+		t.Errorf("%d of %d kinds of alerts point to the runbook", pointing, alerts)
+	}
+	found := 0
+	for _, m := range pointer.FindAllStringSubmatch(monitoring+read(t, "log_events.yaml"), -1) {
+		found++
+		if name := m[1] + m[2] + m[3]; !anchors[name] {
+			t.Errorf("the runbook has no part %q", name)
+		}
+	}
+	for name, e := range events(t) {
+		if e.Alert != nil && !anchors[e.Alert.Runbook] {
+			t.Errorf("%s: the runbook has no part %q", name, e.Alert.Runbook)
+		}
+	}
+	if found < 15 {
+		t.Errorf("only %d pointers were found", found)
+	}
+}
+
+// anchor is the name that a heading has on GitHub.
+func anchor(heading string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == ' ':
+			return '-'
+		case r == '-' || unicode.IsLetter(r) || unicode.IsDigit(r):
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, heading)
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // spoken are the string literals of the folders' Go files, tests left out, and

@@ -1,4 +1,7 @@
 locals {
+  # Step by step, in the repository: a test holds the names to its headings.
+  runbook = "\n\nStep by step: docs/runbook.md#"
+
   channels = google_monitoring_notification_channel.operator[*].id
 
   log_events = yamldecode(file("${path.module}/log_events.yaml"))
@@ -72,7 +75,7 @@ resource "google_monitoring_alert_policy" "event" {
     }
   }
   documentation {
-    content = each.value.alert.text
+    content = "${each.value.alert.text}${local.runbook}${each.value.alert.runbook}"
   }
   alert_strategy {
     auto_close = "86400s"
@@ -97,7 +100,7 @@ resource "google_monitoring_alert_policy" "job_failed" {
     }
   }
   documentation {
-    content = "The function's own log, at the same minute, says why. The next run goes on where this one stopped; a job that fails again and again needs a person."
+    content = "The function's own log, at the same minute, says why. The next run goes on where this one stopped; a job that fails again and again needs a person.${local.runbook}a-scheduled-job-failed"
   }
   alert_strategy {
     auto_close = "86400s"
@@ -117,6 +120,7 @@ locals {
       duration  = "0s"
       severity  = "ERROR"
       condition = "dead letters > 0"
+      runbook   = "dead-letters"
       text      = "ProcessPayout has refused a message ten times; its log says why. No payout is lost: the sweep publishes a new hint each minute. Once the cause has gone: go run ./functions/ops deadletters requeue"
     }
     oldest_unacked = {
@@ -126,6 +130,7 @@ locals {
       duration  = "300s"
       severity  = "WARNING"
       condition = "oldest unacknowledged message > 15 minutes"
+      runbook   = "hints-that-are-not-taken"
       text      = "ProcessPayout does not answer, or answers with errors: its log says why. Payouts wait meanwhile, and nothing is lost."
     }
     spanner_cpu = {
@@ -135,6 +140,7 @@ locals {
       duration  = "600s"
       severity  = "WARNING"
       condition = "CPU of high priority > 65 %"
+      runbook   = "spanner-is-busy-or-filling-up"
       text      = "Raise spanner_processing_units (or the autoscaling's maximum) and apply; it takes effect within minutes, without a pause. If tasks have grown, see task_shards, too."
     }
     spanner_storage = {
@@ -144,6 +150,7 @@ locals {
       duration  = "600s"
       severity  = "WARNING"
       condition = "storage > 75 %"
+      runbook   = "spanner-is-busy-or-filling-up"
       text      = "Storage grows with the processing units: raise spanner_processing_units and apply."
     }
   }
@@ -172,7 +179,7 @@ resource "google_monitoring_alert_policy" "measured" {
     }
   }
   documentation {
-    content = each.value.text
+    content = "${each.value.text}${local.runbook}${each.value.runbook}"
   }
 
   depends_on = [google_project_service.api]
@@ -206,7 +213,7 @@ resource "google_monitoring_alert_policy" "api_errors" {
     }
   }
   documentation {
-    content = "Workers keep their results and send them again, for five minutes; what is older is lost. The functions' logs say why."
+    content = "Workers keep their results and send them again, for five minutes; what is older is lost. The functions' logs say why.${local.runbook}the-worker-api-answers-with-errors"
   }
 
   depends_on = [google_project_service.api]

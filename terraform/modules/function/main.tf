@@ -78,7 +78,7 @@ resource "google_cloud_run_v2_service_iam_member" "caller" {
 
 # Traces and metrics can only be granted for a whole project.
 resource "google_project_iam_member" "telemetry" {
-  for_each = toset(["roles/cloudtrace.agent", "roles/monitoring.metricWriter"])
+  for_each = toset(["roles/telemetry.tracesWriter", "roles/telemetry.metricsWriter"])
 
   project = var.project_id
   role    = each.value
