@@ -47,10 +47,10 @@ func load(t *testing.T, db *spannerdb.DB, now time.Time, tasks []schedule.Task) 
 	}
 }
 
-// offers are what a newcomer of that region is offered.
+// offers are what a newcomer of that region is offered, who proves its address.
 func offers(t *testing.T, db *spannerdb.DB, now time.Time, region string, limit int) []string {
 	t.Helper()
-	found, err := db.FindOffers(t.Context(), now, schedule.Poll{Worker: someone(999), Region: region}, limit)
+	found, err := db.FindOffers(t.Context(), now, schedule.Poll{Worker: someone(999), Region: region, ProvenAt: now}, limit)
 	if err != nil {
 		t.Fatal(err)
 	}
