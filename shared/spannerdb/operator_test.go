@@ -37,7 +37,7 @@ func TestListPayouts(t *testing.T) {
 		var id ledger.PayoutID
 		switch i % 5 {
 		case 0:
-			id = n.confirmed(workerAddr(i))
+			n.confirmed(workerAddr(i))
 			n.now = n.now.Add(time.Minute)
 			continue
 		case 1:

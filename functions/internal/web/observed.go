@@ -13,9 +13,9 @@ import (
 	"github.com/BlockRunAI/worker-network/shared/telemetry"
 )
 
-// lastSeconds is what a function has from SIGTERM on, less what it needs to go:
+// shutdownTime is what a function has from SIGTERM on, less what it needs to go:
 // Cloud Run gives 10 s.
-const lastSeconds = 8 * time.Second
+const shutdownTime = 8 * time.Second
 
 // observed is h, which sends what was traced and counted beside its requests,
 // and what is left when the process is told to end. Without export it is h.
@@ -28,7 +28,7 @@ func observed(h http.Handler, export *telemetry.Export, log *slog.Logger) http.H
 	signal.Notify(told, syscall.SIGTERM)
 	go func() {
 		<-told
-		o.end(lastSeconds)
+		o.end(shutdownTime)
 		// As if nobody had listened: the framework knows of no end.
 		signal.Reset(syscall.SIGTERM)
 		_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
