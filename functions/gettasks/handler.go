@@ -37,6 +37,10 @@ type Deps struct {
 	Log          *slog.Logger
 }
 
+// answerWithin is how long a poll may take: a worker waits for 15 s, and what
+// is assigned to nobody who listens only waits for its slots to end.
+const answerWithin = 12 * time.Second
+
 // unknownRegion is the region of a worker that does not say where it is.
 const unknownRegion = "unknown"
 
@@ -44,14 +48,16 @@ const unknownRegion = "unknown"
 // may be left out. It answers 200 with a JSON array of api.Task, which may be
 // empty; 400 for a bad address or region; 400 or 401 for a proof that is there
 // but wrong, used before, or missing where there was one (api.ProofError); 429
-// for a wallet that polls too often; 405 for any method but GET, HEAD included, because
+// for a wallet that polls too often; 503 when the database took too long; 405 for any method but GET, HEAD included, because
 // a poll assigns.
 func New(d Deps) http.Handler {
 	return web.Endpoint{Name: "GetTasks", Method: http.MethodGet, Log: d.Log, Serve: d.poll}
 }
 
 func (d Deps) poll(r *http.Request) (any, error) {
-	ctx, query, now := r.Context(), r.URL.Query(), d.Now()
+	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
+	defer cancel()
+	query, now := r.URL.Query(), d.Now()
 	worker, err := api.ParseAddress(query.Get("address"))
 	if err != nil {
 		return nil, fmt.Errorf("address: %w", err)
@@ -67,11 +73,12 @@ func (d Deps) poll(r *http.Request) (any, error) {
 	poll := schedule.Poll{Worker: worker, Region: region, ProvenAt: proof.At}
 	offers, err := d.Store.FindOffers(ctx, now, poll, d.TasksPerPoll)
 	if err != nil {
-		return nil, refusal("find tasks", err)
+		return nil, refusal(ctx, "find tasks", err)
 	}
-	claimed, err := d.Store.ClaimTasks(ctx, now, poll, offers, d.TasksPerPoll)
+	// Judged as of now: the search may have waited.
+	claimed, err := d.Store.ClaimTasks(ctx, d.Now(), poll, offers, d.TasksPerPoll)
 	if err != nil {
-		return nil, refusal("assign tasks", err)
+		return nil, refusal(ctx, "assign tasks", err)
 	}
 	tasks := []api.Task{} // [] and not null
 	for i := range claimed {
@@ -83,12 +90,15 @@ func (d Deps) poll(r *http.Request) (any, error) {
 }
 
 // refusal is err with what failed; or, when the poll is refused, only why.
-func refusal(what string, err error) error {
+func refusal(ctx context.Context, what string, err error) error {
 	if e, ok := errors.AsType[*api.ProofError](err); ok {
 		return e
 	}
 	if e, ok := errors.AsType[schedule.TooManyPollsError](err); ok {
 		return e
+	}
+	if ctx.Err() != nil { // Spanner's client has errors of its own for that
+		return fmt.Errorf("%w: %s: %w", web.ErrUnavailable, what, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
