@@ -1,7 +1,6 @@
 package check
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -9,15 +8,11 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
-	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/BlockRunAI/worker-network/shared/api"
 )
@@ -76,75 +71,6 @@ func (tr *trap) serve(t *testing.T, l net.Listener) {
 func (tr *trap) addrPort(t *testing.T, host string) string {
 	t.Helper()
 	return net.JoinHostPort(host, tr.port)
-}
-
-// names is a DNS server. Each name has a list of answers, given in turn; the
-// last one stays.
-type names struct {
-	mu      sync.Mutex
-	answers map[string][][]string
-	names   []string
-}
-
-// asked are the names that were asked for.
-func (n *names) asked() []string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return slices.Clone(n.names)
-}
-
-func (n *names) resolver(t *testing.T) *net.Resolver {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	go func() {
-		buf := make([]byte, 1500)
-		for {
-			size, from, err := conn.ReadFrom(buf)
-			if err != nil {
-				return
-			}
-			if answer, err := n.answer(buf[:size]); err == nil {
-				_, _ = conn.WriteTo(answer, from)
-			}
-		}
-	}()
-	return resolverAt(conn.LocalAddr().String())
-}
-
-func (n *names) answer(query []byte) ([]byte, error) {
-	var m dnsmessage.Message
-	if err := m.Unpack(query); err != nil {
-		return nil, err
-	}
-	q := m.Questions[0]
-	name := strings.TrimSuffix(q.Name.String(), ".")
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.names = append(n.names, name)
-	m.Header.Response, m.Additionals = true, nil
-	rounds := n.answers[name]
-	if len(rounds) == 0 {
-		m.Header.RCode = dnsmessage.RCodeNameError
-		return m.Pack()
-	}
-	for _, a := range rounds[0] {
-		ip := netip.MustParseAddr(a)
-		h := dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, Type: q.Type}
-		switch {
-		case ip.Is4() && q.Type == dnsmessage.TypeA:
-			m.Answers = append(m.Answers, dnsmessage.Resource{Header: h, Body: &dnsmessage.AResource{A: ip.As4()}})
-		case ip.Is6() && q.Type == dnsmessage.TypeAAAA:
-			m.Answers = append(m.Answers, dnsmessage.Resource{Header: h, Body: &dnsmessage.AAAAResource{AAAA: ip.As16()}})
-		}
-	}
-	if q.Type == dnsmessage.TypeA && len(rounds) > 1 { // A and AAAA make one lookup
-		n.answers[name] = rounds[1:]
-	}
-	return m.Pack()
 }
 
 // guarded is a Checker with all its rules, for which one more address is
@@ -256,36 +182,6 @@ func TestTrapSeesNothing(t *testing.T) {
 	}
 }
 
-// A redirect into the network that this worker stands in says nothing about
-// the target: from elsewhere it may well be public. No result is made of it.
-func TestRedirectIntoTheOwnNetwork(t *testing.T) {
-	public := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, "http://93.184.215.14/", http.StatusFound)
-	}))
-	defer public.Close()
-	at := public.Listener.Addr().String()
-	n := &names{answers: map[string][][]string{"public.net-check.org": {{"127.0.0.1"}}}}
-	for name, own := range map[string]func() ([]net.Addr, error){
-		"own network": func() ([]net.Addr, error) {
-			return []net.Addr{&net.IPNet{IP: net.IPv4(93, 184, 215, 20), Mask: net.CIDRMask(24, 32)}}, nil
-		},
-		"unknown": func() ([]net.Addr, error) { return nil, errors.New("no interfaces") },
-	} {
-		g := newGuard(portsOf(t, at))
-		g.own = own
-		dialer := &net.Dialer{Resolver: n.resolver(t), Control: func(network, address string, c syscall.RawConn) error {
-			if address == at {
-				return nil
-			}
-			return g.control(network, address, c)
-		}}
-		c := newChecker(dialer, portsOf(t, at), false)
-		if seen, err := c.Check(t.Context(), task("http://public.net-check.org:"+strings.TrimPrefix(at, "127.0.0.1:")+"/")); !errors.Is(err, ErrRefused) {
-			t.Errorf("%s: got %+v, %v; want ErrRefused", name, seen, err)
-		}
-	}
-}
-
 // The trap works: without the rules it is reached.
 func TestTrapCanBeReached(t *testing.T) {
 	tr := newTrap(t)
@@ -298,129 +194,6 @@ func TestTrapCanBeReached(t *testing.T) {
 	}
 	if n := tr.seen.Load(); n < int64(len(tr.hosts)) {
 		t.Errorf("the trap saw %d connections on %v", n, tr.hosts)
-	}
-}
-
-// A name that is public when the task is looked at and private when the
-// redirect is followed.
-func TestRebinding(t *testing.T) {
-	tr := newTrap(t)
-	public := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, "http://rebind.net-check.org:"+tr.port+"/", http.StatusFound)
-	}))
-	defer public.Close()
-	at := public.Listener.Addr().String()
-	n := &names{answers: map[string][][]string{"rebind.net-check.org": {{"127.0.0.1"}, {"::1", "127.0.0.1"}}}}
-	c := guarded(t, at, n, portsOf(t, at, tr.addrPort(t, "127.0.0.1"))...)
-	for range 3 {
-		seen, err := c.Check(t.Context(), task("http://rebind.net-check.org:"+strings.TrimPrefix(at, "127.0.0.1:")+"/"))
-		if err != nil || seen.Success || seen.Error != "Redirect to a refused address" {
-			t.Errorf("got %+v, %v, want a redirect that is refused", seen, err)
-		}
-	}
-	if seen := tr.seen.Load(); seen > 0 {
-		t.Errorf("the trap saw %d connections", seen)
-	}
-}
-
-// A name that is public and private at once, as in a rebinding that does not
-// wait: only the public address is connected to.
-func TestMixedAnswers(t *testing.T) {
-	public := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))
-	defer public.Close()
-	at := public.Listener.Addr().String()
-	_, port, _ := net.SplitHostPort(at)
-	tr := &trap{port: port}
-	for _, host := range []string{"127.0.0.2", "::1"} {
-		if l, err := net.Listen("tcp", net.JoinHostPort(host, port)); err == nil {
-			tr.serve(t, l)
-		}
-	}
-	if len(tr.hosts) == 0 {
-		t.Skip("this machine has no other address")
-	}
-	n := &names{answers: map[string][][]string{"mixed.net-check.org": {append(slices.Clone(tr.hosts), "127.0.0.1")}}}
-	c := guarded(t, at, n, portsOf(t, at)...)
-	for range 5 {
-		if seen, err := c.Check(t.Context(), task("http://mixed.net-check.org:"+port+"/")); err != nil || !seen.Success {
-			t.Errorf("got %+v, %v", seen, err)
-		}
-	}
-	if seen := tr.seen.Load(); seen > 0 {
-		t.Errorf("the trap saw %d connections", seen)
-	}
-}
-
-// Every kind of redirect, the later hops of a chain, and headers that other
-// clients follow: none leads to the trap.
-func TestEveryWayToRedirect(t *testing.T) {
-	tr := newTrap(t)
-	inside := tr.addrPort(t, "127.0.0.1")
-	public := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var code int
-		if _, err := fmt.Sscanf(r.URL.Path, "/code/%d", &code); err == nil {
-			w.Header().Set("Location", "http://"+inside+"/")
-			w.WriteHeader(code)
-			return
-		}
-		switch r.URL.Path {
-		case "/slashes":
-			w.Header().Set("Location", "//"+inside+"/")
-			w.WriteHeader(http.StatusFound)
-		case "/chain/3":
-			http.Redirect(w, r, "http://"+inside+"/", http.StatusFound)
-		case "/refresh":
-			w.Header().Set("Refresh", "0; url=http://"+inside+"/")
-			w.Header().Set("Alt-Svc", `h2="`+inside+`"; ma=60`)
-			w.Header().Set("Link", "<http://"+inside+"/>; rel=preload")
-			fmt.Fprintf(w, `<meta http-equiv="refresh" content="0; url=http://%s/"><img src="http://%s/">`, inside, inside)
-		default:
-			n := r.URL.Path[len(r.URL.Path)-1]
-			http.Redirect(w, r, fmt.Sprintf("/chain/%c", n+1), http.StatusMovedPermanently)
-		}
-	}))
-	defer public.Close()
-	at := public.Listener.Addr().String()
-	n := &names{answers: map[string][][]string{"public.net-check.org": {{"127.0.0.1"}}}}
-	c := guarded(t, at, n, portsOf(t, at, inside)...)
-	base := "http://public.net-check.org:" + strings.TrimPrefix(at, "127.0.0.1:")
-	for _, path := range []string{"/code/301", "/code/302", "/code/303", "/code/307", "/code/308", "/slashes", "/chain/1"} {
-		seen, err := c.Check(t.Context(), task(base+path))
-		if err != nil || seen.Error != "Redirect to a refused address" {
-			t.Errorf("%s: got %+v, %v", path, seen, err)
-		}
-	}
-	for range 2 { // also when it is asked again
-		if seen, err := c.Check(t.Context(), task(base+"/refresh")); err != nil || !seen.Success {
-			t.Errorf("got %+v, %v", seen, err)
-		}
-	}
-	if seen := tr.seen.Load(); seen > 0 {
-		t.Errorf("the trap saw %d connections", seen)
-	}
-}
-
-// Names of local networks are not even asked for, and no name is tried below
-// the search domains of the user's network.
-func TestResolverIsSpared(t *testing.T) {
-	n := &names{}
-	c := guarded(t, "", n, 80)
-	for _, host := range []string{"router", "nas.lan", "printer.local", "x.localhost", "vault.corp", "2130706433", "127.1", "x.home.arpa"} {
-		if _, err := c.Check(t.Context(), task("http://"+host+"/")); !errors.Is(err, ErrRefused) {
-			t.Errorf("%s: got %v, want ErrRefused", host, err)
-		}
-	}
-	if asked := n.asked(); len(asked) > 0 {
-		t.Errorf("asked for %q", asked)
-	}
-	seen, err := c.Check(t.Context(), task("http://gone.net-check.org/"))
-	if err != nil || seen.Class != DNS || seen.Error != "DNS: no such host" {
-		t.Errorf("got %+v, %v", seen, err)
-	}
-	for _, name := range n.asked() {
-		if name != "gone.net-check.org" {
-			t.Errorf("asked for %q", name)
-		}
 	}
 }
 
@@ -446,21 +219,6 @@ func TestNoProxy(t *testing.T) {
 	for _, name := range n.asked() {
 		if name != "public.net-check.org" {
 			t.Errorf("asked for %q", name)
-		}
-	}
-}
-
-func TestNamesAreAbsolute(t *testing.T) {
-	for address, want := range map[string]string{
-		"example.com:80":    "example.com.:80",
-		"example.com.:80":   "example.com.:80",
-		"93.184.215.14:443": "93.184.215.14:443",
-		"[2606:4700::1]:80": "[2606:4700::1]:80",
-	} {
-		var got string
-		dial := absolute(func(_ context.Context, _, address string) (net.Conn, error) { got = address; return nil, nil })
-		if _, err := dial(t.Context(), "tcp", address); err != nil || got != want {
-			t.Errorf("%s: dials %s, %v; want %s", address, got, err, want)
 		}
 	}
 }
