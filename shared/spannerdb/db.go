@@ -90,13 +90,6 @@ func (db *DB) readWrite(ctx context.Context, tag string, fn func(context.Context
 	return resp.CommitTs, nil
 }
 
-// apply commits mutations that depend on nothing that was read.
-func (db *DB) apply(ctx context.Context, tag string, ms []*spanner.Mutation) (time.Time, error) {
-	return db.readWrite(ctx, tag, func(_ context.Context, tx *spanner.ReadWriteTransaction) error {
-		return tx.BufferWrite(ms)
-	})
-}
-
 // single is a strong read or query on its own, without locks. It is good for
 // one use.
 func (db *DB) single() *spanner.ReadOnlyTransaction { return db.client.Single() }

@@ -37,7 +37,7 @@ func addOne(ctx context.Context, db *spannerdb.DB) error {
 func counterDB(t *testing.T) string {
 	t.Helper()
 	database := spannertest.New(t)
-	_, err := spannerdb.Apply(spannertest.Open(t, database), t.Context(), "test-insert", []*spanner.Mutation{
+	_, err := spannertest.Client(t, database).Apply(t.Context(), []*spanner.Mutation{
 		spanner.Insert("Leases", []string{"Name", "Owner", "Until"}, []any{lease, "o", time.Unix(0, 0)}),
 	})
 	if err != nil {

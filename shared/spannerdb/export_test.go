@@ -4,7 +4,6 @@ package spannerdb
 var (
 	ReadWrite = (*DB).readWrite
 	ReadOnly  = (*DB).readOnly
-	Apply     = (*DB).apply
 
 	OffersStatement = (*DB).offersStatement
 )
