@@ -60,6 +60,7 @@ type cli struct {
 	Yes  bool `short:"y" help:"Do not ask before something is changed."`
 
 	Tasks       tasksCmd       `cmd:"" help:"What is checked."`
+	Backups     backupsCmd     `cmd:"" help:"The operator's own workers, which get what a guarantee is at risk of, and nothing else."`
 	Payouts     payoutsCmd     `cmd:"" help:"What workers are paid."`
 	Deadletters deadlettersCmd `cmd:"" help:"Messages that ProcessPayout has refused too often."`
 	Reconcile   reconcileCmd   `cmd:"" help:"Compare the books with the chain, as the function Reconcile does, or accept what does not agree."`
@@ -71,6 +72,11 @@ type cli struct {
 type tasksCmd struct {
 	Load tasksLoadCmd `cmd:"" help:"Make the tasks what a file says."`
 	List tasksListCmd `cmd:"" help:"List all tasks."`
+}
+
+type backupsCmd struct {
+	List backupsListCmd `cmd:"" help:"List them."`
+	Set  backupsSetCmd  `cmd:"" help:"Make exactly these workers the backups."`
 }
 
 type payoutsCmd struct {

@@ -1,6 +1,9 @@
 package main
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 type tasksListCmd struct{}
 
@@ -11,9 +14,12 @@ type taskView struct {
 	Cycle        int64             `json:"cycle"`
 	Holders      int               `json:"holders"`
 	LastAccepted *time.Time        `json:"lastAccepted,omitempty"`
+	Delivered    int64             `json:"windowsDelivered"` // ended with an accepted check
+	Missed       int64             `json:"windowsMissed"`    // ended without
 }
 
-// Run lists all tasks.
+// Run lists all tasks, with how many of their windows ended with an accepted
+// check, and how many without.
 func (tasksListCmd) Run(c console) error {
 	db, err := c.open()
 	if err != nil {
@@ -28,6 +34,7 @@ func (tasksListCmd) Run(c console) error {
 		views := make([]taskView, len(tasks))
 		for i, t := range tasks {
 			views[i] = taskView{ID: t.ID, Definition: map[string]string{}, Cycle: t.Cycle, Holders: len(t.Holders)}
+			views[i].Delivered, views[i].Missed = t.Windows(c.now())
 			for _, f := range fields(t) {
 				views[i].Definition[f.Name] = f.To
 			}
@@ -42,7 +49,7 @@ func (tasksListCmd) Run(c console) error {
 		return nil
 	}
 	return c.table(func(line func(...string)) {
-		line("TASK", "EVERY", "REWARD", "LAST ACCEPTED", "", "URL")
+		line("TASK", "EVERY", "REWARD", "LAST ACCEPTED", "DELIVERED", "MISSED", "", "URL")
 		for _, t := range tasks {
 			state := ""
 			if !t.Active {
@@ -52,7 +59,8 @@ func (tasksListCmd) Run(c console) error {
 			if !t.LastAcceptedAt.IsZero() {
 				last = ago(c.now(), t.LastAcceptedAt)
 			}
-			line(t.ID, t.Interval.String(), t.RewardMicros.String(), last, state, t.URL)
+			delivered, missed := t.Windows(c.now())
+			line(t.ID, t.Interval.String(), t.RewardMicros.String(), last, fmt.Sprint(delivered), fmt.Sprint(missed), state, t.URL)
 		}
 	})
 }

@@ -52,7 +52,7 @@ func TestTasksLoad(t *testing.T) {
 
 	changed := w.file(strings.ReplaceAll(twoTasks, "  interval: 60s\n", "  interval: 5m\n  rewardMicros: 150\n  paused: true\n"))
 	w.says(0, line("tasks load --yes "+changed), "~ models", "rewardMicros: 100 -> 150", "interval: 1m0s -> 5m0s", "paused: false -> true", "loaded: 1 changes")
-	w.says(0, line("tasks list"), "models", "5m0s", "paused", "0.000150", "never")
+	w.says(0, line("tasks list"), "models", "5m0s", "paused", "0.000150", "never", "DELIVERED", "MISSED")
 
 	one := w.file(strings.Split(twoTasks, "- id: models")[0])
 	w.says(0, line("tasks load --yes "+one), "1 tasks are not in the file and stay as they are")

@@ -10,6 +10,21 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 )
 
+// Backups are the operator's workers, in the order of their addresses.
+func (db *DB) Backups(ctx context.Context) ([]common.Address, error) {
+	var all []common.Address
+	err := db.single().Read(ctx, "BackupWorkers", spanner.AllKeys(), []string{"Worker"}).Do(func(row *spanner.Row) error {
+		var w string
+		err := row.Column(0, &w)
+		all = append(all, common.HexToAddress(w))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("spannerdb: read the backups: %w", err)
+	}
+	return all, nil
+}
+
 // SetBackups makes exactly these workers the operator's backups: they are
 // offered what a guarantee is at risk of, and nothing else (schedule.Worker).
 // It may run twice; there are a few dozen at most.
