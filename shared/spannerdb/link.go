@@ -20,13 +20,14 @@ type SignedLink struct {
 }
 
 var linkQuery = `SELECT
-  ARRAY(SELECT AS STRUCT Worker, SignedAt FROM WalletLinks WHERE Solana = @solana) AS Stored,
+  ARRAY(SELECT AS STRUCT Worker, SignedAt, LinkedAt FROM WalletLinks WHERE Solana = @solana) AS Stored,
   (SELECT COUNT(*) FROM WalletLinks@{FORCE_INDEX=WalletLinksByWorker} WHERE Worker = @worker AND Solana != @solana) AS Others`
 
 type linkInputs struct {
 	Stored []*struct {
 		Worker   string
 		SignedAt time.Time
+		LinkedAt time.Time
 	}
 	Others int64
 }
@@ -34,7 +35,7 @@ type linkInputs struct {
 // LinkWallet makes what was paid under a Solana wallet count for a worker,
 // from the next accepted check on, and says whose it was before, "" if
 // nobody's. The same link again changes nothing. Errors:
-// reputation.ErrLinkedElsewhere, ErrSuperseded, ErrManyLinked.
+// reputation.ErrLinkedElsewhere, ErrSuperseded, ErrLinkedLately, ErrManyLinked.
 func (db *DB) LinkWallet(ctx context.Context, l SignedLink, now time.Time) (change reputation.LinkChange, previous string, err error) {
 	stmt := spanner.Statement{SQL: linkQuery, Params: map[string]any{"solana": l.Solana, "worker": l.Worker}}
 	_, err = db.readWrite(ctx, "link-wallet", func(ctx context.Context, tx *spanner.ReadWriteTransaction) error {
@@ -45,11 +46,11 @@ func (db *DB) LinkWallet(ctx context.Context, l SignedLink, now time.Time) (chan
 		}
 		var stored *reputation.Link
 		for _, s := range found.Stored {
-			stored = &reputation.Link{Solana: l.Solana, Worker: s.Worker, At: s.SignedAt}
+			stored = &reputation.Link{Solana: l.Solana, Worker: s.Worker, At: s.SignedAt, Since: s.LinkedAt}
 			previous = s.Worker
 		}
 		var err error
-		if change, err = l.Follows(stored, int(found.Others)); err != nil {
+		if change, err = l.Follows(stored, int(found.Others), now); err != nil {
 			return fmt.Errorf("link %s to %s: %w", l.Solana, l.Worker, err)
 		}
 		if change == reputation.RepeatLink {

@@ -1,10 +1,10 @@
 package spannerdb_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -66,14 +66,18 @@ func (m *model) link(l reputation.Link) (reputation.LinkChange, string, error) {
 	switch {
 	case is && had.Worker == l.Worker:
 		if l.At.After(had.At) {
-			m.links[l.Solana] = l
+			had.At = l.At
+			m.links[l.Solana] = had
 		}
 		return reputation.RepeatLink, had.Worker, nil
 	case is && !l.Relink:
 		return 0, "", reputation.ErrLinkedElsewhere
 	case is && !had.At.Before(l.At):
 		return 0, "", reputation.ErrSuperseded
+	case is && m.now.Before(had.Since.Add(time.Hour)):
+		return 0, "", reputation.ErrLinkedLately
 	}
+	l.Since = m.now
 	m.links[l.Solana] = l
 	if is {
 		return reputation.MovedLink, had.Worker, nil
@@ -129,7 +133,7 @@ func TestSpendUnderEitherCountsOnce(t *testing.T) {
 
 	n.paid("s1", 1000*reputation.USD) // another wallet: case matters
 	shows(a, 50, 1, "S1")
-	n.now = n.now.Add(time.Second)
+	n.now = n.now.Add(reputation.MinLinked)
 	if change, previous := n.link("S1", b, true); change != reputation.MovedLink || previous != text(a) {
 		t.Errorf("relink: %v from %q", change, previous)
 	}
@@ -154,12 +158,31 @@ func TestSpendUnderEitherCountsOnce(t *testing.T) {
 	same(n, "distinct multipliers of a", n.number("SELECT COUNT(DISTINCT MultiplierBps) FROM WorkerResults WHERE Worker = '"+text(a)+"'"), 3)
 }
 
+// A wallet that is rich does not lend its tier to one worker after another, each
+// for as long as it takes to submit what it has gathered.
+func TestOneWalletServesOneWorkerAtATime(t *testing.T) {
+	n := newNetwork(t)
+	n.addTasks(3, 100)
+	n.paid("S", 200*reputation.USD)
+	for i, want := range []string{"accepted 200", "accepted 100", "accepted 100"} {
+		n.assign(taskID(i), workerAddr(i))
+		n.now = n.now.Add(time.Minute)
+		_, _, err := n.db.LinkWallet(t.Context(), signedLink("S", workerAddr(i), n.now, true), n.now)
+		if i > 0 {
+			n.fails("at once", err, reputation.ErrLinkedLately)
+		}
+		n.wants("in turn", n.credit(result(taskID(i), workerAddr(i), n.now)), want)
+	}
+	n.balanced()
+}
+
 func TestLinkWalletRefuses(t *testing.T) {
 	n := newNetwork(t)
 	a, b := workerAddr(1), workerAddr(2)
 	n.link("S", a, false)
 	before := n.dump()
-	try := func(l spannerdb.SignedLink) error { _, _, err := n.db.LinkWallet(t.Context(), l, n.now); return err }
+	now := n.now.Add(time.Hour)
+	try := func(l spannerdb.SignedLink) error { _, _, err := n.db.LinkWallet(t.Context(), l, now); return err }
 	n.fails("elsewhere", try(signedLink("S", b, n.now.Add(time.Minute), false)), reputation.ErrLinkedElsewhere)
 	n.fails("the same moment", try(signedLink("S", b, n.now, true)), reputation.ErrSuperseded)
 	n.fails("an old one", try(signedLink("S", b, n.now.Add(-time.Minute), true)), reputation.ErrSuperseded)
@@ -170,7 +193,11 @@ func TestLinkWalletRefuses(t *testing.T) {
 	// There and back; then the first two are sent again.
 	there, back := signedLink("S", b, n.now.Add(time.Second), true), signedLink("S", a, n.now.Add(2*time.Second), true)
 	n.must(try(there))
+	now = now.Add(time.Hour - time.Millisecond)
+	n.fails("back too soon", try(back), reputation.ErrLinkedLately)
+	now = now.Add(time.Hour)
 	n.must(try(back))
+	now = now.Add(time.Hour)
 	n.fails("replay of the first relink", try(there), reputation.ErrSuperseded)
 	// Confirmed by a later signature: what was signed in between is no use any more.
 	n.must(try(signedLink("S", a, n.now.Add(4*time.Second), false)))
@@ -202,9 +229,9 @@ func TestConcurrentLinks(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, uint64(i)))
 		wg.Go(func() {
 			for j := range 5 {
-				l := signedLink(wallets[rng.IntN(2)], workerAddr(rng.IntN(3)), n.now.Add(time.Duration(7*j+i)*time.Second), true)
-				_, _, err := clients[i%3].LinkWallet(t.Context(), l, n.now)
-				if err != nil && !strings.Contains(err.Error(), reputation.ErrSuperseded.Error()) {
+				l := signedLink(wallets[rng.IntN(2)], workerAddr(rng.IntN(3)), n.now.Add(time.Duration(7*j+i)*time.Hour), true)
+				_, _, err := clients[i%3].LinkWallet(t.Context(), l, l.At)
+				if err != nil && !errors.Is(err, reputation.ErrSuperseded) {
 					t.Error(err)
 				}
 				mu.Lock()
