@@ -96,6 +96,8 @@ func refusal(err error) error {
 		return &api.LinkError{Code: api.LinkElsewhere, Text: `this Solana wallet is linked to another worker; to take it from there, sign again with "relink": true (worker-cli wallet link --relink)`}
 	case errors.Is(err, reputation.ErrSuperseded):
 		return &api.LinkError{Code: api.LinkSuperseded, Text: "a newer link of this Solana wallet is there already; sign again, and check the clock"}
+	case errors.Is(err, reputation.ErrLinkedLately):
+		return &api.LinkError{Code: api.LinkTooSoon, Text: fmt.Sprintf("this Solana wallet was linked to another worker a short time ago, and stays with it for at least %.0f minutes; sign again after that", reputation.MinLinked.Minutes())}
 	case errors.Is(err, reputation.ErrManyLinked):
 		return &api.LinkError{Code: api.LinkTooMany, Text: fmt.Sprintf("this worker has %d Solana wallets already; relink one of them to another worker first", reputation.MaxLinked)}
 	}

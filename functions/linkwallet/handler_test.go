@@ -143,6 +143,8 @@ func TestLinking(t *testing.T) {
 
 	f.now = f.now.Add(time.Second)
 	f.refuse(text(t, f.signed(2, 1, nil)), 409, api.LinkElsewhere, "--relink")
+	f.refuse(text(t, f.signed(2, 1, relink)), 409, api.LinkTooSoon, "60 minutes")
+	f.now = f.now.Add(reputation.MinLinked)
 	taken := f.accept(f.signed(2, 1, relink))
 	if taken.Status != api.Relinked || taken.PreviousAddress != first.WorkerAddress || taken.LifetimePaidUSD != "6.000000000" || taken.Tier != "bronze" {
 		t.Errorf("relinked: %+v", taken)
@@ -157,7 +159,7 @@ func TestLinking(t *testing.T) {
 		}
 	}
 	// The first link undoes nothing, and neither does an old relink.
-	f.refuse(text(t, first), 409, api.LinkElsewhere, "another worker")
+	f.refuse(text(t, f.signed(1, 1, nil)), 409, api.LinkElsewhere, "another worker")
 	f.refuse(text(t, f.signed(1, 1, func(l *api.Link) { l.Relink = true; l.Timestamp -= 1000 })), 409, api.LinkSuperseded, "newer link")
 	for n := range byte(reputation.MaxLinked) {
 		f.accept(f.signed(1, 10+n, nil))

@@ -53,7 +53,7 @@ func (w *linkedWorld) log() {
 
 // link links, or tries to; what comes of it is found independently.
 func (w *linkedWorld) link() {
-	w.clock = w.clock.Add(time.Second)
+	w.clock = w.clock.Add(time.Duration(w.rng.IntN(2)) * time.Hour).Add(time.Second)
 	l := reputation.Link{
 		Solana: w.solanas[w.rng.IntN(len(w.solanas))], Worker: strings.ToLower(w.workers[w.rng.IntN(len(w.workers))].Hex()),
 		At: w.clock.Add(-time.Duration(w.rng.IntN(4)) * time.Second), Relink: w.rng.IntN(3) > 0,
@@ -61,8 +61,12 @@ func (w *linkedWorld) link() {
 	_, _, err := w.db.LinkWallet(w.t.Context(), spannerdb.SignedLink{Link: l}, w.clock)
 	had, is := w.links[l.Solana]
 	same := had.Worker == l.Worker
-	if ok := !is || same || l.Relink && l.At.After(had.At); ok != (err == nil) {
+	if ok := !is || same || l.Relink && l.At.After(had.At) && w.clock.Sub(had.Since) >= time.Hour; ok != (err == nil) {
 		w.t.Errorf("%+v over %+v: %v", l, had, err)
+	}
+	l.Since = had.Since
+	if !same {
+		l.Since = w.clock
 	}
 	if err == nil && (!same || l.At.After(had.At)) {
 		w.links[l.Solana] = l

@@ -37,10 +37,11 @@ const (
 	LinkSignature  Code = "link_signature"  // of either wallet
 	LinkElsewhere  Code = "link_elsewhere"  // 409: the Solana wallet is another worker's, and this is no relink
 	LinkSuperseded Code = "link_superseded" // 409: a newer link is there already
+	LinkTooSoon    Code = "link_too_soon"   // 409: the Solana wallet became another worker's less than an hour ago
 	LinkTooMany    Code = "link_too_many"   // 409: the worker has as many Solana wallets as it may
 )
 
-var linkCodes = []Code{LinkMalformed, LinkChain, LinkClock, LinkSignature, LinkElsewhere, LinkSuperseded, LinkTooMany}
+var linkCodes = []Code{LinkMalformed, LinkChain, LinkClock, LinkSignature, LinkElsewhere, LinkSuperseded, LinkTooSoon, LinkTooMany}
 
 // LinkError is a refused link: an ErrLinkConflict if its Code says 409, and
 // else an ErrLink.
@@ -54,7 +55,7 @@ func (e *LinkError) Error() string { return e.Unwrap().Error() + ": " + e.Text }
 // Unwrap is the sentinel that says the status.
 func (e *LinkError) Unwrap() error {
 	switch e.Code {
-	case LinkElsewhere, LinkSuperseded, LinkTooMany:
+	case LinkElsewhere, LinkSuperseded, LinkTooSoon, LinkTooMany:
 		return ErrLinkConflict
 	}
 	return ErrLink

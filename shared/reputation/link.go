@@ -14,6 +14,12 @@ import (
 // read at each submission.
 const MaxLinked = 16
 
+// MinLinked is how long a Solana wallet stays a worker's before it may become
+// another's. Results are fresh for five minutes: a wallet that could move at any
+// time would lend its tier to many workers, each for the moment in which it
+// submits what it has gathered.
+const MinLinked = time.Hour
+
 // The reasons for which wallets are not linked: 409.
 var (
 	// ErrLinkedElsewhere: the Solana wallet is another worker's, and the link
@@ -22,6 +28,9 @@ var (
 	// ErrSuperseded: a link of the Solana wallet that was signed later, or at
 	// the same millisecond, is there already.
 	ErrSuperseded = errors.New("reputation: a newer link of the Solana wallet is there already")
+	// ErrLinkedLately: the Solana wallet became another worker's less than
+	// MinLinked ago.
+	ErrLinkedLately = errors.New("reputation: the Solana wallet was linked to another worker a short time ago")
 	// ErrManyLinked: the worker has MaxLinked Solana wallets.
 	ErrManyLinked = errors.New("reputation: the worker has too many Solana wallets")
 )
@@ -33,6 +42,7 @@ type Link struct {
 	Worker string    // canonical, an EVM address
 	At     time.Time // when they signed it
 	Relink bool      // take the Solana wallet from the worker that has it
+	Since  time.Time // of a stored link: when the Solana wallet became this worker's
 }
 
 // LinkChange is what a link does.
@@ -45,11 +55,11 @@ const (
 	MovedLink                    // it was another worker's
 )
 
-// Follows judges l where stored is the link of its Solana wallet, or nil, and
-// others is how many other Solana wallets its worker has. A repetition only
+// Follows judges l, now, where stored is the link of its Solana wallet, or nil,
+// and others is how many other Solana wallets its worker has. A repetition only
 // ever moves the time of the stored link on. Errors: ErrLinkedElsewhere,
-// ErrSuperseded, ErrManyLinked.
-func (l Link) Follows(stored *Link, others int) (LinkChange, error) {
+// ErrSuperseded, ErrLinkedLately, ErrManyLinked.
+func (l Link) Follows(stored *Link, others int, now time.Time) (LinkChange, error) {
 	switch {
 	case stored != nil && stored.Worker == l.Worker:
 		return RepeatLink, nil
@@ -57,6 +67,8 @@ func (l Link) Follows(stored *Link, others int) (LinkChange, error) {
 		return 0, ErrLinkedElsewhere
 	case stored != nil && !l.At.After(stored.At):
 		return 0, ErrSuperseded
+	case stored != nil && now.Sub(stored.Since) < MinLinked:
+		return 0, fmt.Errorf("%w: at %s", ErrLinkedLately, stored.Since.UTC().Format(time.RFC3339))
 	case others >= MaxLinked:
 		return 0, fmt.Errorf("%w: %d", ErrManyLinked, others)
 	case stored != nil:

@@ -1,6 +1,7 @@
 package reputation
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"math/big"
@@ -14,6 +15,7 @@ func TestFollows(t *testing.T) {
 		return Link{Solana: "S", Worker: worker, At: at.Add(later), Relink: relink}
 	}
 	stored := link("a", 0, false)
+	stored.Since = at
 	for _, c := range []struct {
 		name   string
 		stored *Link
@@ -21,23 +23,26 @@ func TestFollows(t *testing.T) {
 		others int
 		want   LinkChange
 		err    error
+		after  time.Duration // since the stored one; MinLinked unless told
 	}{
-		{"the first", nil, link("a", 0, false), 0, NewLink, nil},
-		{"the first, as a relink", nil, link("a", 0, true), 0, NewLink, nil},
-		{"again", &stored, link("a", 0, false), 0, RepeatLink, nil},
-		{"again, of later", &stored, link("a", 1, false), 0, RepeatLink, nil},
-		{"again, of earlier", &stored, link("a", -1, true), 0, RepeatLink, nil},
-		{"again, with many", &stored, link("a", 0, false), MaxLinked, RepeatLink, nil},
-		{"another's", &stored, link("b", 1, false), 0, 0, ErrLinkedElsewhere},
-		{"another's, of earlier", &stored, link("b", -1, false), 0, 0, ErrLinkedElsewhere},
-		{"a relink", &stored, link("b", 1, true), 0, MovedLink, nil},
-		{"a relink of the same moment", &stored, link("b", 0, true), 0, 0, ErrSuperseded},
-		{"an old relink", &stored, link("b", -1, true), 0, 0, ErrSuperseded},
-		{"the last that fits", nil, link("a", 0, false), MaxLinked - 1, NewLink, nil},
-		{"one too many", nil, link("a", 0, false), MaxLinked, 0, ErrManyLinked},
-		{"one too many, by a relink", &stored, link("b", 1, true), MaxLinked, 0, ErrManyLinked},
+		{"the first", nil, link("a", 0, false), 0, NewLink, nil, 0},
+		{"the first, as a relink", nil, link("a", 0, true), 0, NewLink, nil, 0},
+		{"again", &stored, link("a", 0, false), 0, RepeatLink, nil, 0},
+		{"again, of later", &stored, link("a", 1, false), 0, RepeatLink, nil, 0},
+		{"again, of earlier", &stored, link("a", -1, true), 0, RepeatLink, nil, 0},
+		{"again, with many", &stored, link("a", 0, false), MaxLinked, RepeatLink, nil, 0},
+		{"another's", &stored, link("b", 1, false), 0, 0, ErrLinkedElsewhere, 0},
+		{"another's, of earlier", &stored, link("b", -1, false), 0, 0, ErrLinkedElsewhere, 0},
+		{"a relink", &stored, link("b", 1, true), 0, MovedLink, nil, 0},
+		{"a relink of the same moment", &stored, link("b", 0, true), 0, 0, ErrSuperseded, 0},
+		{"an old relink", &stored, link("b", -1, true), 0, 0, ErrSuperseded, 0},
+		{"a relink too soon", &stored, link("b", 1, true), 0, 0, ErrLinkedLately, MinLinked - 1},
+		{"again, at once", &stored, link("a", 1, false), 0, RepeatLink, nil, 1},
+		{"the last that fits", nil, link("a", 0, false), MaxLinked - 1, NewLink, nil, 0},
+		{"one too many", nil, link("a", 0, false), MaxLinked, 0, ErrManyLinked, 0},
+		{"one too many, by a relink", &stored, link("b", 1, true), MaxLinked, 0, ErrManyLinked, 0},
 	} {
-		if got, err := c.link.Follows(c.stored, c.others); got != c.want || !errors.Is(err, c.err) {
+		if got, err := c.link.Follows(c.stored, c.others, at.Add(cmp.Or(c.after, MinLinked))); got != c.want || !errors.Is(err, c.err) {
 			t.Errorf("%s: %v, %v, want %v, %v", c.name, got, err, c.want, c.err)
 		}
 	}
