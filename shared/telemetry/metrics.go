@@ -30,14 +30,6 @@ type (
 	Gauge     string
 )
 
-// Names are those of all metrics.
-func Names() []string {
-	return []string{
-		string(ChecksAssigned), string(ChecksJudged), string(Settlements), string(PayoutLatency),
-		string(ReceiptsWait), string(ReceiptOldest), string(SpannerCalls),
-	}
-}
-
 // latencyBounds are a histogram's, in seconds: a payout takes minutes, since
 // it is booked on a safe block, and hours when something is in its way.
 func latencyBounds() []float64 {

@@ -99,19 +99,6 @@ func (b *bench) build(ctx context.Context) error {
 	return b.buildGet(ctx)
 }
 
-// buildHost makes the worker for this machine alone, and the bare GET.
-func (b *bench) buildHost(ctx context.Context) error {
-	config, err := release.Load(b.root)
-	if err != nil {
-		return err
-	}
-	b.worker = filepath.Join(b.dir, "worker-cli")
-	if err := config.Make(ctx, b.root, b.worker, release.Target{OS: runtime.GOOS, Arch: runtime.GOARCH}, release.Stamp{}); err != nil {
-		return err
-	}
-	return b.buildGet(ctx)
-}
-
 func (b *bench) buildGet(ctx context.Context) error {
 	b.get = filepath.Join(b.dir, "get")
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.get, "./functions/local/bench/workerbench/get")

@@ -1,12 +1,29 @@
 package workerbench
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/BlockRunAI/worker-network/functions/local/release"
 )
+
+// buildHost makes the worker for this machine alone, and the bare GET.
+func (b *bench) buildHost(ctx context.Context) error {
+	config, err := release.Load(b.root)
+	if err != nil {
+		return err
+	}
+	b.worker = filepath.Join(b.dir, "worker-cli")
+	if err := config.Make(ctx, b.root, b.worker, release.Target{OS: runtime.GOOS, Arch: runtime.GOARCH}, release.Stamp{}); err != nil {
+		return err
+	}
+	return b.buildGet(ctx)
+}
 
 // The bare GET and the worker work on the same network, and are counted; what
 // fails is said.
