@@ -180,22 +180,26 @@ const reconcileEvery = time.Minute
 
 // startScheduler runs the jobs that Cloud Scheduler has in production.
 func (n *Network) startScheduler(o Options, functions *url.URL) {
-	every := o.SweepEvery
-	if every <= 0 {
-		every = 15 * time.Second
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &scheduler{functions: functions.String(), http: &http.Client{}, log: n.log}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.run(ctx, []job{
-			{function: "Sweep", every: every},
-			{function: "Reconcile", every: reconcileEvery},
-			{function: "RefreshReputation", every: 24 * time.Hour, atStart: true},
-		})
+		s.run(ctx, o.jobs())
 	}()
 	n.onStop(func() error { cancel(); <-done; return nil })
+}
+
+func (o Options) jobs() []job {
+	every := o.SweepEvery
+	if every <= 0 {
+		every = 15 * time.Second
+	}
+	return []job{
+		{function: "Sweep", every: every},
+		{function: "Reconcile", every: reconcileEvery},
+		{function: "RefreshReputation", every: 24 * time.Hour, atStart: true},
+	}
 }
 
 // tune sets what the functions do not know by themselves, unless the user has.

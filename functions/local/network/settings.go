@@ -25,10 +25,7 @@ func checkSettings(ctx context.Context, env environment) error {
 		return os.LookupEnv(name)
 	}
 	var lines []string
-	for _, c := range []interface{ Validate() error }{
-		&config.GetTasks{}, &config.SubmitResults{}, &config.WorkerStatus{}, &config.LinkWallet{}, &config.ProcessPayout{},
-		&config.RefreshReputation{}, &config.Sweep{}, &config.Reconcile{},
-	} {
+	for _, c := range configurations() {
 		err := config.Load(ctx, lookup, c)
 		if err == nil {
 			continue
@@ -43,6 +40,14 @@ func checkSettings(ctx context.Context, env environment) error {
 		return nil
 	}
 	return errors.New("the environment holds what the functions cannot work with:\n  " + strings.Join(lines, "\n  "))
+}
+
+// configurations has an empty one of each function's; they are called as it is.
+func configurations() []interface{ Validate() error } {
+	return []interface{ Validate() error }{
+		&config.GetTasks{}, &config.SubmitResults{}, &config.WorkerStatus{}, &config.LinkWallet{}, &config.ProcessPayout{},
+		&config.RefreshReputation{}, &config.Sweep{}, &config.Reconcile{},
+	}
 }
 
 // checkFacilitator asks a facilitator that is not ours whether it settles on
