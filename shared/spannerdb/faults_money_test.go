@@ -13,6 +13,7 @@ import (
 
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/localcloud/spannertest"
+	"github.com/BlockRunAI/worker-network/shared/reputation"
 	"github.com/BlockRunAI/worker-network/shared/spannerdb"
 )
 
@@ -220,6 +221,7 @@ var moneyVerbs = map[string]func(*network, common.Address) attempt{
 		l := signedLink("of "+w.Hex(), common.Address{9}, n.now.Add(-time.Millisecond), false)
 		_, _, err := n.db.LinkWallet(n.Context(), l, n.now)
 		n.must(err)
+		n.now = n.now.Add(reputation.MinLinked)
 		return linkAttempt(n, w)
 	},
 }
