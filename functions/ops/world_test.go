@@ -30,7 +30,6 @@ type world struct {
 	env map[string]string
 	now time.Time
 	in  string // typed by somebody; empty: nobody is there
-	log []string
 }
 
 func newWorld(t *testing.T) *world {
