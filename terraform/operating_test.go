@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 var variableName = regexp.MustCompile("`([A-Z][A-Z0-9_]+)`")
@@ -50,6 +51,29 @@ func TestOperatingHasEveryVariable(t *testing.T) {
 	}
 	if len(functions) != len(configured) {
 		t.Errorf("columns %q for %d functions", functions, len(configured))
+	}
+}
+
+// What a deployment is told when nobody chooses is what the code would take by
+// itself: a default is changed in both, or somebody reads one and gets the other.
+func TestTheDefaultsAreTheCodes(t *testing.T) {
+	compared := 0
+	for function, environment := range contracts(t)["pilot"].Environment {
+		for variable, want := range defaultsOf(reflect.TypeOf(configured[function]()).Elem()) {
+			got, told := environment[variable]
+			if !told || variable == "RECONCILE_FROM_BLOCK" { // chosen, by the test of the plan
+				continue
+			}
+			compared++
+			a, errA := time.ParseDuration(got)
+			b, errB := time.ParseDuration(want)
+			if got != want && (errA != nil || errB != nil || a != b) {
+				t.Errorf("%s: Terraform's default for %s is %q, that of shared/config %q", function, variable, got, want)
+			}
+		}
+	}
+	if compared < 10 {
+		t.Errorf("only %d defaults were compared", compared)
 	}
 }
 
