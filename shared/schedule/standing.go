@@ -148,6 +148,11 @@ func (s *Standing) Deliver(taskID string) {
 	}
 }
 
+// Holds says that it has an open assignment of the task.
+func (s *Standing) Holds(taskID string) bool {
+	return slices.ContainsFunc(s.Open, func(h Hold) bool { return h.TaskID == taskID })
+}
+
 func (s *Standing) outcome(bit int64) {
 	s.Recent = (s.Recent<<1 | bit) & (1<<outcomesKept - 1)
 	s.Outcomes = min(s.Outcomes+1, outcomesKept)

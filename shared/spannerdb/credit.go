@@ -38,49 +38,67 @@ func (c *Crediter) CreditResults(ctx context.Context, now time.Time, batch []led
 	if len(batch) == 0 {
 		return nil, nil, nil
 	}
-	judged, idle, err := c.preview(ctx, now, batch)
-	if err != nil || idle {
+	judged, changing, err := c.preview(ctx, now, batch)
+	if err != nil || len(changing) == 0 {
 		return judged, nil, err
 	}
-	judged, opened, err := c.credit(ctx, now, batch)
+	some := make([]ledger.SubmittedResult, len(changing))
+	for i, place := range changing {
+		some[i] = batch[place]
+	}
+	credited, opened, err := c.credit(ctx, now, some)
 	if spanner.ErrCode(err) == codes.AlreadyExists {
 		// Only a commit that was sent twice, because its first answer was lost,
 		// can insert a result that this transaction saw missing. A new one sees it.
-		judged, opened, err = c.credit(ctx, now, batch)
+		credited, opened, err = c.credit(ctx, now, some)
 	}
-	return judged, opened, err
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, place := range changing {
+		judged[place] = credited[i]
+	}
+	return judged, opened, nil
 }
 
-// preview judges a batch without a transaction; idle says that nothing of it
-// would be written, and then these judgements stand. Anybody can sign results
-// of tasks that were never given to him, with a new key for each: so they take
-// no locks on the tasks that others are at work on.
-func (c *Crediter) preview(ctx context.Context, now time.Time, batch []ledger.SubmittedResult) (judged []ledger.JudgedResult, idle bool, err error) {
+// preview judges a batch without a transaction; changing is as in judgeAll. Of
+// the other results these judgements stand. Anybody can sign results of tasks that were never given to him, with a
+// new key for each, and put one of his own among them: so those take no locks on
+// the tasks that others are at work on.
+func (c *Crediter) preview(ctx context.Context, now time.Time, batch []ledger.SubmittedResult) (judged []ledger.JudgedResult, changing []int, err error) {
 	var found creditInputs
 	if err := queryOne(ctx, c.db.single(), creditStatement(batch), &found); err != nil {
-		return nil, false, fmt.Errorf("spannerdb: look at %d results: %w", len(batch), err)
+		return nil, nil, fmt.Errorf("spannerdb: look at %d results: %w", len(batch), err)
 	}
 	desk, err := newCreditDesk(found, now)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, err
 	}
-	if judged, err = desk.judgeAll(batch); err != nil {
-		return nil, false, err
-	}
-	return judged, len(desk.mutations()) == 0, nil
+	return desk.judgeAll(batch)
 }
 
-// judgeAll judges a batch in order.
-func (d *creditDesk) judgeAll(batch []ledger.SubmittedResult) ([]ledger.JudgedResult, error) {
-	judged := make([]ledger.JudgedResult, 0, len(batch))
-	for _, r := range batch {
-		j, err := d.judge(r)
-		if err != nil {
-			return nil, fmt.Errorf("credit result %s of task %s: %w", r.ResultID, r.TaskID, err)
+// judgeAll judges a batch in order. changing are the places of those for which
+// something changes, and of others for the same assignments, which are judged by
+// what becomes of them.
+func (d *creditDesk) judgeAll(batch []ledger.SubmittedResult) (judged []ledger.JudgedResult, changing []int, err error) {
+	judged = make([]ledger.JudgedResult, len(batch))
+	var changed set[holdKey]
+	for i, r := range batch {
+		var changes bool
+		if judged[i], changes, err = d.judge(r); err != nil {
+			return nil, nil, fmt.Errorf("credit result %s of task %s: %w", r.ResultID, r.TaskID, err)
 		}
-		judged = append(judged, j)
+		if changes {
+			hold, _ := keysOf(r)
+			changed.add(hold)
+		}
 	}
-	return judged, nil
+	for i, r := range batch {
+		if hold, _ := keysOf(r); changed.has[hold] {
+			changing = append(changing, i)
+		}
+	}
+	return judged, changing, nil
 }
 
 func (c *Crediter) credit(ctx context.Context, now time.Time, batch []ledger.SubmittedResult) (judged []ledger.JudgedResult, opened []ledger.PayoutID, err error) {
@@ -95,7 +113,7 @@ func (c *Crediter) credit(ctx context.Context, now time.Time, batch []ledger.Sub
 		if err != nil {
 			return err
 		}
-		if judged, err = desk.judgeAll(batch); err != nil {
+		if judged, _, err = desk.judgeAll(batch); err != nil {
 			return err
 		}
 		payouts, err := desk.openPayouts(c.policy)

@@ -85,32 +85,38 @@ func (d *creditDesk) booksOf(worker common.Address) *workerBooks {
 	return b
 }
 
-func (d *creditDesk) judge(r ledger.SubmittedResult) (ledger.JudgedResult, error) {
+// judge judges one result, and says whether anything changes by it.
+func (d *creditDesk) judge(r ledger.SubmittedResult) (j ledger.JudgedResult, changes bool, err error) {
 	hold, key := keysOf(r)
 	task := d.tasks[r.TaskID]
 	held := d.held[hold]
+	answered, last := d.answered(hold)
 	before, stored := d.stored[key]
 	v := schedule.Judge(r.At, d.now, task, held, stored)
-	j := ledger.JudgedResult{Status: v.Status, Code: v.Code}
+	j = ledger.JudgedResult{Status: v.Status, Code: v.Code}
 	if v.Status == api.Rejected {
 		if before.ResultID == r.ResultID { // the answer may have been lost
 			j.ResultID, j.Credited = before.ResultID, before.Reward
 		}
-		return j, nil
+		return j, false, nil
+	}
+	if v.Status == api.Discarded && answered {
+		held.ResultAt = last
+		return j, false, nil
 	}
 	d.judged.add(hold) // won or lost: it cannot be offered again in a later cycle
 	d.deliver(r.Worker, r.TaskID)
 	if v.Status != api.Accepted {
-		return j, nil
+		return j, true, nil
 	}
 	books := d.booksOf(r.Worker)
 	reward, err := task.RewardMicros.MulBps(books.bps)
 	if err != nil {
-		return ledger.JudgedResult{}, err
+		return ledger.JudgedResult{}, false, err
 	}
 	seq, err := books.credits.Credit(reward)
 	if err != nil {
-		return ledger.JudgedResult{}, err
+		return ledger.JudgedResult{}, false, err
 	}
 	d.won.add(r.TaskID)
 	d.paid.add(r.Worker)
@@ -121,7 +127,22 @@ func (d *creditDesk) judge(r ledger.SubmittedResult) (ledger.JudgedResult, error
 	})
 	j.Reward, j.ResultID = reward, r.ResultID
 	d.stored[key] = j
-	return j, nil
+	return j, true, nil
+}
+
+// answered says that a result was judged for this hold before, at last by the
+// worker's clock. More of them, each made a little later, are discarded for as
+// long as the hold is remembered, and would each be a transaction on a task
+// that others are at work on: so nothing is noted of those.
+func (d *creditDesk) answered(hold holdKey) (answered bool, last time.Time) {
+	held := d.held[hold]
+	if held == nil || held.ResultAt.Before(held.AssignedAt.Add(-api.MaxAhead)) {
+		return false, time.Time{}
+	}
+	// A quick worker's result for its hold before may be that young. Then this
+	// one is still open.
+	s := d.record[held.Worker]
+	return s == nil || !s.Holds(hold.TaskId), held.ResultAt
 }
 
 // deliver counts a result, won or lost, for its worker's record, if there is one.

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"cloud.google.com/go/spanner"
+	"cloud.google.com/go/spanner/apiv1/spannerpb"
+	"google.golang.org/api/option"
+	"google.golang.org/grpc"
 
 	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
@@ -255,6 +258,75 @@ func TestForgedBatchesRunNoTransaction(t *testing.T) {
 		t.Errorf("with a good one: %v", got)
 	}
 	n.balanced()
+}
+
+// Who lost a cycle can sign results of it for ever, each a millisecond later
+// than the one before: only the first of them is a transaction.
+func TestLatecomersRunOneTransaction(t *testing.T) {
+	n := newNetwork(t)
+	n.addTasks(1, 100)
+	var rpcs spannertest.RPCs
+	c := crediter(t, spannertest.Open(t, n.database, rpcs.Options()...), policy)
+	winner, late := workerAddr(1), workerAddr(2)
+	n.assign(taskID(0), winner)
+	n.assign(taskID(0), late)
+	n.wants("the winner", n.credit(result(taskID(0), winner, n.now)), "accepted 100")
+	rpcs.Reset()
+	for i := range 20 {
+		judged, _, err := c.CreditResults(t.Context(), n.now, []ledger.SubmittedResult{result(taskID(0), late, n.now.Add(time.Duration(i)*time.Millisecond))})
+		n.must(err)
+		n.wants("too late", outcomes(judged), "discarded cycle_won")
+	}
+	if rpcs.Trips() != 20+2 {
+		t.Errorf("%d round trips: %s; want 20, and a transaction for the first", rpcs.Trips(), &rpcs)
+	}
+	n.now = n.now.Add(time.Minute)
+	n.assign(taskID(0), late)
+	n.wants("in the next cycle", n.credit(result(taskID(0), late, n.now)), "accepted 100")
+	n.balanced()
+}
+
+// A forged result beside a good one locks no task: the transaction asks for
+// the good one's alone.
+func TestTransactionsLockNoForgedTask(t *testing.T) {
+	n := newNetwork(t)
+	n.addTasks(3, 100)
+	var locked []string
+	c := crediter(t, spannertest.Open(t, n.database, queries(func(q *spannerpb.ExecuteSqlRequest) {
+		if q.GetTransaction().GetBegin().GetReadWrite() != nil {
+			locked = append(locked, fmt.Sprint(q.GetParams().GetFields()["tasks"].GetListValue().AsSlice()))
+		}
+	})), policy)
+	a, b := workerAddr(1), workerAddr(2)
+	n.assign(taskID(1), a)
+	judged, _, err := c.CreditResults(t.Context(), n.now, []ledger.SubmittedResult{
+		result(taskID(0), b, n.now), result(taskID(1), a, n.now), result(taskID(2), b, n.now), result(taskID(1), a, n.now),
+	})
+	n.must(err)
+	n.wants("one is good", outcomes(judged), "rejected not_assigned", "accepted 100", "rejected not_assigned", "rejected already_submitted")
+	n.wants("locked", locked, "["+taskID(1)+"]")
+	n.balanced()
+}
+
+// queries shows a client's queries as they are sent.
+func queries(show func(*spannerpb.ExecuteSqlRequest)) option.ClientOption {
+	return option.WithGRPCDialOption(grpc.WithChainStreamInterceptor(
+		func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			s, err := open(ctx, desc, cc, method, opts...)
+			return shownStream{s, show}, err
+		}))
+}
+
+type shownStream struct {
+	grpc.ClientStream
+	show func(*spannerpb.ExecuteSqlRequest)
+}
+
+func (s shownStream) SendMsg(m any) error {
+	if q, ok := m.(*spannerpb.ExecuteSqlRequest); ok {
+		s.show(q)
+	}
+	return s.ClientStream.SendMsg(m)
 }
 
 func TestHundredIdenticalSubmissionsAreOneCredit(t *testing.T) {

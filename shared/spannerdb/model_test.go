@@ -106,10 +106,14 @@ func (m *model) judge(r ledger.SubmittedResult) string {
 	case r.At.Before(h.assigned.Add(-30 * time.Second)):
 		return "rejected " + string(api.NotAssigned)
 	}
-	h.resultAt = r.At
+	answered := !h.resultAt.Before(h.assigned.Add(-30 * time.Second))
 	if h.cycle != cycle {
+		if !answered { // of more of them nothing is noted
+			h.resultAt = r.At
+		}
 		return "discarded " + string(api.CycleWon)
 	}
+	h.resultAt = r.At
 	m.cycles[r.TaskID]++
 	reward := m.rewards[r.TaskID] * ledger.Micros(m.bps(r.Worker)) / 10_000
 	m.seqs[r.Worker] = max(m.seqs[r.Worker], 1)
