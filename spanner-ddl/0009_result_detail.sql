@@ -1,4 +1,4 @@
--- What a worker says of a check beyond the mission's fields. Old workers say
+-- What a worker says of a check beyond the first version's fields. Old workers say
 -- none of it.
 
 ALTER TABLE WorkerResults ADD COLUMN ErrorClass STRING(16); -- dns, connect, tls, timeout, status, protocol, body

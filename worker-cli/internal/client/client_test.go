@@ -125,7 +125,7 @@ func TestSubmit(t *testing.T) {
 	if short := clip(endless); err != nil || !reflect.DeepEqual(got.Errors, []string{short, "b"}) || string(got.Outcomes[0].Code) != short {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	// An API that knows only the mission's fields.
+	// An API that knows only the first version's fields.
 	got, err = to(t, says(200, `{"accepted":2,"earned":"0.000200"}`)).Submit(t.Context(), sent)
 	if err != nil || !reflect.DeepEqual(got, Receipt{Accepted: 2, Earned: 200}) {
 		t.Errorf("got %+v, %v", got, err)
