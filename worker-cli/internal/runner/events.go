@@ -55,7 +55,7 @@ type Limited struct {
 
 // Note: something that the user should know, and perhaps see to.
 type Note struct {
-	About    string `json:"about"` // "clock" or "kept results"
+	About    string `json:"about"` // "clock", "kept results" or "result id"
 	Text     string `json:"text"`
 	OffsetMs int64  `json:"offsetMs,omitempty"` // of the clock: how far the network's is ahead
 }

@@ -135,6 +135,7 @@ func (r *Runner) book(batch []waiting, receipt client.Receipt) {
 	r.payments.earned(receipt.Earned, time.Now(), r.Interval)
 	event := Submitted{Accepted: receipt.Accepted, Earned: receipt.Earned, Total: r.totals.Earned}
 	for i, outcome := range receipt.Outcomes {
+		r.compare(batch[i].Result, outcome)
 		switch {
 		case outcome.Status == api.Accepted:
 			continue
@@ -156,4 +157,13 @@ func (r *Runner) book(batch []waiting, receipt client.Receipt) {
 		}
 	}
 	r.Emit(event)
+}
+
+// compare says so when the network did not keep a result as it was sent: its id
+// is a digest of all of it, also of what no signature covers, and what is paid
+// is committed to by ids alone.
+func (r *Runner) compare(sent api.Result, outcome api.Outcome) {
+	if id := api.ResultID(sent); outcome.Status == api.Accepted && outcome.ResultID != "" && outcome.ResultID != id {
+		r.Emit(Note{About: "result id", Text: fmt.Sprintf("the network keeps a result of %s that is not the one it was sent: its id is %s, and should be %s", sent.TaskID, cut(outcome.ResultID, len(id)), id)})
+	}
 }

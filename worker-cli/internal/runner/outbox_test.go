@@ -200,6 +200,42 @@ func TestReasons(t *testing.T) {
 	}
 }
 
+// What a signature does not cover could be changed on the way. The id shows it.
+func TestAlteredResultsAreTold(t *testing.T) {
+	for name, c := range map[string]struct {
+		keep func(r *api.Result)
+		told int
+	}{
+		"as it was sent":  {func(*api.Result) {}, 0},
+		"another time":    {func(r *api.Result) { r.ResponseTimeMs += 1000 }, 1},
+		"another timings": {func(r *api.Result) { r.Timings = nil }, 1},
+		"another error":   {func(r *api.Result) { r.ErrorClass = api.ClassBody }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorker(keeps(c.keep))
+				if err := w.Once(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if got := events[Note](w); len(got) != c.told || c.told > 0 && got[0].About != "result id" {
+					t.Errorf("told %+v", got)
+				}
+			})
+		})
+	}
+}
+
+// keeps gives one task and accepts a result of it, but keeps another.
+type keeps func(r *api.Result)
+
+func (k keeps) Tasks(context.Context) ([]api.Task, error) { return give(1)(1) }
+
+func (k keeps) Submit(_ context.Context, results []api.Result) (client.Receipt, error) {
+	kept := results[0]
+	k(&kept)
+	return client.Receipt{Accepted: 1, Outcomes: []api.Outcome{{TaskID: kept.TaskID, Status: api.Accepted, ResultID: api.ResultID(kept)}}}, nil
+}
+
 // answers gives four tasks and always the same receipt.
 type answers client.Receipt
 
