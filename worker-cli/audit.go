@@ -111,7 +111,10 @@ func (a auditCmd) Run(c console) error {
 // only then an audit is patient.
 func (a auditCmd) dial(ctx context.Context) (*chain.Client, error) {
 	probe, err := chain.Dial(ctx, a.RPC, a.ChainID)
-	if errors.Is(err, chain.ErrWrongChain) || ctx.Err() != nil {
+	if errors.Is(err, chain.ErrWrongChain) {
+		return nil, fmt.Errorf("%w (--rpc, --chain-id)", err)
+	}
+	if ctx.Err() != nil {
 		return nil, err
 	}
 	if err != nil {

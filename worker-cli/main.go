@@ -4,9 +4,11 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -79,7 +81,19 @@ type console struct {
 }
 
 func main() {
+	forgetEmpty(os.Environ())
 	os.Exit(run(os.Args[1:], console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, command: commandName(os.Args, os.Getenv)}))
+}
+
+// forgetEmpty takes variables of the worker that are set to nothing, as
+// Compose files and unit files do, for variables that are not set.
+func forgetEmpty(environ []string) {
+	for _, v := range environ {
+		name, value, _ := strings.Cut(v, "=")
+		if value == "" && (strings.HasPrefix(name, "WORKER_") || strings.HasPrefix(name, "BLOCKRUN_")) {
+			_ = os.Unsetenv(name)
+		}
+	}
 }
 
 // run carries out one command line and returns the exit code.
@@ -98,10 +112,19 @@ func run(args []string, c console) int {
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
-		return report(usageError{fmt.Errorf("%w; see worker-cli --help", err)}, c)
+		return report(usageError{fmt.Errorf("%w; see %s --help", err, mistaken(err))}, c)
 	}
 	c.json = line.JSON
 	return report(command.Run(c), c)
+}
+
+// mistaken is the command that a mistake was made with, as far as it is known.
+func mistaken(err error) string {
+	at, ok := errors.AsType[*kong.ParseError](err)
+	if !ok || at.Context.Selected() == nil {
+		return "worker-cli"
+	}
+	return "worker-cli " + at.Context.Selected().Path()
 }
 
 // report says what went wrong, if anything, and returns the exit code.

@@ -28,6 +28,7 @@ type runCmd struct {
 
 	Show   showFlags   `embed:""`
 	Bounds boundsFlags `embed:""`
+	NoLock bool        `help:"Run although another worker runs for this wallet. Nothing is kept over a restart."`
 
 	AllowPort    []uint16 `placeholder:"PORT" help:"Check targets on this port, too, beside 80, 443, 8080 and 8443."`
 	AllowPrivate bool     `help:"Let tasks reach this machine and its network. Only for local development!"`
@@ -105,7 +106,7 @@ func (r runCmd) work(ctx context.Context, stop context.CancelFunc, front *front,
 		return errors.Join(err, outdated(worker.Err()))
 	}
 	if err := worker.Once(ctx); !errors.Is(err, context.Canceled) {
-		return outdated(err)
+		return outdated(hinted(err))
 	}
 	return nil
 }

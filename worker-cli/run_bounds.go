@@ -16,14 +16,13 @@ import (
 )
 
 // boundsFlags are what the user does not want, or not so much of, and where
-// run writes.
+// run writes. A service is given those that hold where it is installed.
 type boundsFlags struct {
 	Block      []string `placeholder:"HOST" env:"WORKER_BLOCK" help:"Never check this host, nor any below it; also an address or a network such as 192.0.2.0/24. Can be repeated."`
 	BlockFile  string   `placeholder:"FILE" type:"path" env:"WORKER_BLOCK_FILE" help:"Hosts that are never checked, one a line; # begins a comment."`
 	MaxChecks  int64    `placeholder:"N" env:"WORKER_MAX_CHECKS" help:"At most so many checks in any minute."`
 	MaxTraffic size     `placeholder:"SIZE" env:"WORKER_MAX_TRAFFIC" help:"Begin no check in a minute in which so much was moved, such as 500KB or 2MB."`
 	LogFile    string   `placeholder:"FILE" type:"path" env:"WORKER_LOG_FILE" help:"Write what happens to this file, too. At 5 MB it is set aside; three such are kept, for a month."`
-	NoLock     bool     `help:"Run although another worker runs for this wallet. Nothing is kept over a restart."`
 }
 
 // Rotation of the log file.
@@ -62,6 +61,27 @@ func (b boundsFlags) validate() error {
 		return errors.New("--max-checks must not be negative")
 	}
 	return nil
+}
+
+// args are the flags again, as words of a command line.
+func (b boundsFlags) args() []string {
+	var words []string
+	for _, host := range b.Block {
+		words = append(words, "--block", host)
+	}
+	if b.BlockFile != "" {
+		words = append(words, "--block-file", b.BlockFile)
+	}
+	if b.MaxChecks != 0 {
+		words = append(words, "--max-checks", strconv.FormatInt(b.MaxChecks, 10))
+	}
+	if b.MaxTraffic != 0 {
+		words = append(words, "--max-traffic", strconv.FormatInt(int64(b.MaxTraffic), 10))
+	}
+	if b.LogFile != "" {
+		words = append(words, "--log-file", b.LogFile)
+	}
+	return words
 }
 
 // blocklist is what is never checked, from the flags and the file.
@@ -103,7 +123,7 @@ func (b boundsFlags) openLog() (io.WriteCloser, error) {
 // when nothing is to be kept; a machine on which nothing can be is warned of.
 func (r runCmd) claim(c console, address string) (dir *state.Dir, release func(), err error) {
 	nothing := func() {}
-	if r.Bounds.NoLock {
+	if r.NoLock {
 		return nil, nothing, nil
 	}
 	root, err := state.Root(c.getenv)

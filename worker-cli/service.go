@@ -23,9 +23,11 @@ type serviceCmd struct {
 }
 
 type serviceInstallCmd struct {
-	API     string `placeholder:"URL" default:"https://blockrun.ai/api" env:"BLOCKRUN_API_BASE" help:"The network's API."`
-	Wallet  string `placeholder:"FILE" type:"path" help:"The wallet file, instead of ~/.openclaw/blockrun/wallet.key."`
-	Region  string `default:"unknown" env:"WORKER_REGION" help:"Where this machine stands, such as US-West."`
+	API    string      `placeholder:"URL" default:"https://blockrun.ai/api" env:"BLOCKRUN_API_BASE" help:"The network's API."`
+	Wallet string      `placeholder:"FILE" type:"path" help:"The wallet file, instead of ~/.openclaw/blockrun/wallet.key."`
+	Region string      `default:"unknown" env:"WORKER_REGION" help:"Where this machine stands, such as US-West."`
+	Bounds boundsFlags `embed:""`
+
 	Program string `placeholder:"FILE" type:"path" help:"What is run, if not this program where it lies now."`
 	Print   bool   `help:"Only print what would be written and run."`
 	System  string `enum:"systemd,launchd,windows,here" default:"here" help:"With --print: for that kind of system."`
@@ -80,6 +82,12 @@ func (s serviceInstallCmd) spec(c console) (service.Spec, error) {
 	if _, err := client.New(s.API, "", s.Region, ""); err != nil {
 		return service.Spec{}, usageError{err}
 	}
+	if err := s.Bounds.validate(); err != nil {
+		return service.Spec{}, usageError{err}
+	}
+	if _, err := s.Bounds.blocklist(); err != nil {
+		return service.Spec{}, usageError{err}
+	}
 	w, err := wallet.Find(s.Wallet, c.getenv)
 	if err != nil {
 		return service.Spec{}, err
@@ -99,6 +107,7 @@ func (s serviceInstallCmd) spec(c console) (service.Spec, error) {
 	}
 	file, err := filepath.Abs(w.Source)
 	spec.Args = []string{"run", "--plain", "--api", s.API, "--region", s.Region, "--wallet", file}
+	spec.Args = append(spec.Args, s.Bounds.args()...)
 	return spec, err
 }
 

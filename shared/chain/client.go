@@ -97,7 +97,7 @@ func DialWith(ctx context.Context, rpcURL string, expectChainID int64, l Limits)
 	}
 	if int64(id) != expectChainID {
 		c.Close()
-		return nil, fmt.Errorf("%w: the node at %s is of chain %d, not %d: check BASE_RPC_URL and CHAIN_ID", ErrWrongChain, u.Hostname(), id, expectChainID)
+		return nil, fmt.Errorf("%w: the node at %s is of chain %d, not %d: check its URL and the chain id", ErrWrongChain, u.Hostname(), id, expectChainID)
 	}
 	return c, nil
 }
