@@ -7,9 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -76,7 +79,7 @@ func startWorker(ctx context.Context, program, dir, name, apiBase string, poll t
 			"--json", "run", "--api", apiBase, "--wallet", wallet, "--interval", poll.String(),
 			"--region", "demo", "--allow-private", "--allow-port", strconv.Itoa(targetPort),
 		},
-		Stdout: events, Stderr: complaints, Undo: undo,
+		Env: workerEnv(os.Environ(), dir), Stdout: events, Stderr: complaints, Undo: undo,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -87,6 +90,15 @@ func startWorker(ctx context.Context, program, dir, name, apiBase string, poll t
 		complaints.Close()
 	}()
 	return w, nil
+}
+
+// workerEnv is environ without what its user set for a worker of their own;
+// what the demo's workers keep goes into dir, which does not outlive them.
+func workerEnv(environ []string, dir string) []string {
+	env := slices.DeleteFunc(slices.Clone(environ), func(v string) bool {
+		return strings.HasPrefix(v, "WORKER_") || strings.HasPrefix(v, "BLOCKRUN_")
+	})
+	return append(env, "WORKER_STATE_DIR="+dir)
 }
 
 // lines is a writer that hands each line to read.
