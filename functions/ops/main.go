@@ -47,6 +47,7 @@ Examples:
   go run ./functions/ops balances                   what is left, and for how many days
 
 What changes something shows it first and asks; --yes takes the question as answered.
+Only "payouts pause" does not ask: to stop is never wrong.
 
 Exit codes:
   0 done, and all is well   1 something failed; what was done is said
