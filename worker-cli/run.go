@@ -80,7 +80,7 @@ func (r runCmd) Run(c console) error {
 	defer closeLog()
 	limits := runner.NewLimits(r.Bounds.MaxChecks, int64(r.Bounds.MaxTraffic))
 	checker := check.New(check.Options{
-		Ports: append(check.DefaultPorts, r.AllowPort...), AllowPrivate: r.AllowPrivate, Block: block, Used: limits.Moved,
+		Ports: append(check.DefaultPorts, r.AllowPort...), AllowPrivate: r.AllowPrivate, Block: block, Used: limits.Moved, Home: network.SeenFrom,
 	})
 	config := runner.Config{
 		API: network, Check: checker.Check, Sign: w.Sign, Interval: r.Interval, Emit: emit,

@@ -42,6 +42,9 @@ func (e Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, end := telemetry.ServerSpan(telemetry.WithTrace(r.Context(), r.Header), e.Name)
 	var failed error
 	defer func() { end(failed) }()
+	if seen := seenFrom(r); seen != "" {
+		w.Header().Set(api.SeenFromHeader, seen)
+	}
 	body := timeBody(w, r, cmp.Or(e.bodyTime, bodyTime))
 	if r.Method != e.Method {
 		w.Header().Set("Allow", e.Method)

@@ -52,6 +52,9 @@ type Options struct {
 	// Block is what is never checked: host names with all names below them,
 	// addresses, networks. Entries that ParseBlock refuses are passed over.
 	Block []string
+	// Home are the public addresses under which this machine is seen, as far as
+	// they are known at the moment; may be nil.
+	Home func() []netip.Addr
 	// Resolver, if it is not the machine's own.
 	Resolver *net.Resolver
 	// Used hears of the bytes that checks move, as they do.
@@ -79,7 +82,7 @@ func New(o Options) *Checker {
 	}
 	dialer := &net.Dialer{Timeout: MaxTimeout, Resolver: o.Resolver}
 	if !o.AllowPrivate {
-		dialer.Control = newGuard(ports).control
+		dialer.Control = newGuard(ports, o.Home).control
 	}
 	return newChecker(dialer, ports, o.AllowPrivate).with(block, o.Used)
 }

@@ -43,10 +43,15 @@ var DefaultPorts = []uint16{80, 443, 8080, 8443}
 type guard struct {
 	rules *ssrf.Guardian
 	own   func() ([]net.Addr, error) // net.InterfaceAddrs
+	home  func() []netip.Addr        // Options.Home
 }
 
-func newGuard(ports []uint16) guard {
+func newGuard(ports []uint16, home func() []netip.Addr) guard {
+	if home == nil {
+		home = func() []netip.Addr { return nil }
+	}
 	return guard{
+		home:  home,
 		rules: ssrf.New(ssrf.WithPorts(ports...), ssrf.WithDeniedV4Prefixes(azureWireServer)),
 		own:   net.InterfaceAddrs,
 	}
@@ -81,7 +86,29 @@ func (g guard) control(network, address string, _ syscall.RawConn) error {
 			return marked(ErrPrivate, "%s lies in this machine's own network %s%w", ip, n, quiet{errHere})
 		}
 	}
+	for _, n := range g.homes() {
+		if n.Contains(ip) {
+			return marked(ErrPrivate, "%s is where this machine is seen from, and its router may answer there%w", ip, quiet{errHere})
+		}
+	}
 	return nil
+}
+
+// homes are the networks of the addresses that others see this machine under.
+// Behind a router the machine has none of them, and yet a router often answers
+// there as it does on the inside, with its own pages or with what it forwards.
+func (g guard) homes() []netip.Prefix {
+	var out []netip.Prefix
+	for _, a := range g.home() {
+		bits := 32
+		if a.Is6() {
+			bits = 56 // as in ownNetworks
+		}
+		if p, err := a.Prefix(bits); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // marked is an ErrRefused that the user could lift, as kind says.

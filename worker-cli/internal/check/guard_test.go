@@ -3,6 +3,7 @@ package check
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 )
@@ -18,7 +19,7 @@ func cidr(t *testing.T, s string) net.Addr {
 
 // attached is a guard on a machine with these addresses.
 func attached(t *testing.T, addrs ...string) guard {
-	g := newGuard(DefaultPorts)
+	g := newGuard(DefaultPorts, nil)
 	g.own = func() ([]net.Addr, error) {
 		var own []net.Addr
 		for _, a := range addrs {
@@ -124,9 +125,37 @@ func TestGuard(t *testing.T) {
 	}
 }
 
+func family(address string) string {
+	if strings.HasPrefix(address, "[") {
+		return "tcp6"
+	}
+	return "tcp4"
+}
+
+// Behind a router, the address that others see is the router's.
+func TestGuardRefusesHome(t *testing.T) {
+	var seen []netip.Addr
+	g := attached(t)
+	g.home = func() []netip.Addr { return seen }
+	addresses := map[string]bool{ // refused once they are known
+		"93.184.215.14:8080": true, "93.184.215.15:8080": false, "[2a02:810d:1:4400::1]:443": true, "[2a02:810d:1:44ff::1]:443": true, "[2a02:810d:1:4500::1]:443": false,
+	}
+	for address := range addresses {
+		if err := g.control(family(address), address, nil); err != nil {
+			t.Errorf("%s: %v before anything is known", address, err)
+		}
+	}
+	seen = []netip.Addr{netip.MustParseAddr("93.184.215.14"), netip.MustParseAddr("2a02:810d:1:4400:aa::1")}
+	for address, refused := range addresses {
+		if err := g.control(family(address), address, nil); (err != nil) != refused || refused && (!errors.Is(err, ErrRefused) || !errors.Is(err, errHere)) {
+			t.Errorf("%s: %v, refused should be %v", address, err, refused)
+		}
+	}
+}
+
 // A machine that cannot name its own addresses connects to nothing.
 func TestGuardWithoutInterfaces(t *testing.T) {
-	g := newGuard(DefaultPorts)
+	g := newGuard(DefaultPorts, nil)
 	g.own = func() ([]net.Addr, error) { return nil, errors.New("no netlink") }
 	if err := g.control("tcp4", "8.8.8.8:443", nil); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "no netlink") {
 		t.Errorf("got %v, want ErrRefused with the reason", err)
@@ -139,7 +168,7 @@ func TestGuardRefusesThisMachine(t *testing.T) {
 	if err != nil || len(own) == 0 {
 		t.Fatalf("this machine has no addresses: %v", err)
 	}
-	g := newGuard(DefaultPorts)
+	g := newGuard(DefaultPorts, nil)
 	for _, a := range own {
 		n, ok := a.(*net.IPNet)
 		if !ok {

@@ -26,7 +26,7 @@ func TestRedirectIntoTheOwnNetwork(t *testing.T) {
 		},
 		"unknown": func() ([]net.Addr, error) { return nil, errors.New("no interfaces") },
 	} {
-		g := newGuard(portsOf(t, at))
+		g := newGuard(portsOf(t, at), nil)
 		g.own = own
 		dialer := &net.Dialer{Resolver: n.resolver(t), Control: func(network, address string, c syscall.RawConn) error {
 			if address == at {

@@ -77,7 +77,7 @@ func (tr *trap) addrPort(t *testing.T, host string) string {
 // public: that of a real server on this machine.
 func guarded(t *testing.T, public string, n *names, ports ...uint16) *Checker {
 	t.Helper()
-	g := newGuard(ports)
+	g := newGuard(ports, nil)
 	dialer := &net.Dialer{Resolver: n.resolver(t), Control: func(network, address string, c syscall.RawConn) error {
 		if address == public {
 			return nil

@@ -12,8 +12,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/BlockRunAI/worker-network/shared/api"
@@ -35,6 +37,7 @@ type Client struct {
 	userAgent string
 	prove     Prover
 	clock     clock
+	seen      atomic.Pointer[[]netip.Addr]
 	resolver  *net.Resolver // nil is the machine's own
 }
 
@@ -65,6 +68,15 @@ func New(base, address, region, userAgent string) (*Client, error) {
 			},
 		},
 	}, nil
+}
+
+// SeenFrom are the public addresses from which the API last saw this machine;
+// none before its first answer, or of an API that does not tell.
+func (c *Client) SeenFrom() []netip.Addr {
+	if seen := c.seen.Load(); seen != nil {
+		return *seen
+	}
+	return nil
 }
 
 // Prove lets every poll be signed from now on. It comes before the first one.
@@ -183,6 +195,9 @@ func (c *Client) do(ctx context.Context, method string, u *url.URL, header http.
 	}
 	defer resp.Body.Close()
 	c.clock.heard(resp.Header, asked, time.Now())
+	if seen := api.PublicAddrs(resp.Header.Get(api.SeenFromHeader)); len(seen) > 0 {
+		c.seen.Store(&seen)
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case resp.StatusCode != http.StatusOK:

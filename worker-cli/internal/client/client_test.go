@@ -289,3 +289,27 @@ func TestMicros(t *testing.T) {
 		t.Error(got, err)
 	}
 }
+
+// What the API sees is remembered, also of an answer that is an error, and not
+// forgotten when an answer does not tell.
+func TestSeenFrom(t *testing.T) {
+	answers := []string{"93.184.215.14, 10.0.0.1, garbage", "", "2606:4700::1111"}
+	c := to(t, func(w http.ResponseWriter, _ *http.Request) {
+		if answers[0] != "" {
+			w.Header().Set(api.SeenFromHeader, answers[0])
+		}
+		answers = answers[1:]
+		says(503, "{}")(w, nil)
+	})
+	if got := c.SeenFrom(); got != nil {
+		t.Errorf("%v before any answer", got)
+	}
+	for _, want := range []string{"[93.184.215.14]", "[93.184.215.14]", "[2606:4700::1111]"} {
+		if _, err := c.Tasks(t.Context()); err == nil {
+			t.Error("no error of a 503")
+		}
+		if got := fmt.Sprint(c.SeenFrom()); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
