@@ -16,7 +16,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,6 +72,22 @@ type tour struct {
 	began   time.Time
 }
 
+// folder begins the name of each demo's own, in the directory for temporary
+// files.
+const folder = "worker-network-demo-"
+
+// removeLeftovers removes the folders of demos that were killed hard, and could
+// not do it themselves. A demo takes minutes; what is younger than an hour may
+// be in use.
+func removeLeftovers(temp string, now time.Time) {
+	old, _ := filepath.Glob(filepath.Join(temp, folder+"*")) // fails for a bad pattern alone
+	for _, dir := range old {
+		if info, err := os.Stat(dir); err == nil && now.Sub(info.ModTime()) > time.Hour {
+			_ = os.RemoveAll(dir) // another user's; it is no business of this demo's
+		}
+	}
+}
+
 // Run gives the tour. It returns nil only when everything was seen that the
 // package's comment says; otherwise the error says what was missing.
 func Run(ctx context.Context, o Options) (err error) {
@@ -79,7 +95,8 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.Width != nil {
 		t.view = &liveView{out: o.Out, width: o.Width}
 	}
-	dir, err := os.MkdirTemp("", "worker-network-demo-")
+	removeLeftovers(os.TempDir(), time.Now())
+	dir, err := os.MkdirTemp("", folder)
 	if err != nil {
 		return fmt.Errorf("a folder for the demo's wallets: %w", err)
 	}
@@ -123,11 +140,7 @@ func (t *tour) start(ctx context.Context, dir string) error {
 	}
 	port := t.site.Addr().(*net.TCPAddr).Port
 	for i := range workers {
-		var undo []string
-		if i == workers-1 && runtime.GOOS != "windows" {
-			undo = []string{"rm", "-rf", dir} // what Run cannot do once it is killed hard
-		}
-		w, err := startWorker(ctx, program, dir, fmt.Sprintf("worker-%d", i+1), t.net.API, pollEvery+time.Duration(i)*pollMore, port, undo)
+		w, err := startWorker(ctx, program, dir, fmt.Sprintf("worker-%d", i+1), t.net.API, pollEvery+time.Duration(i)*pollMore, port)
 		if err != nil {
 			return err
 		}

@@ -56,9 +56,8 @@ type event struct {
 	Error    string `json:"error"`
 }
 
-// startWorker makes a fresh wallet in dir and starts to work with it. undo, if
-// any, is run when the worker is stopped, or when this process is no more.
-func startWorker(ctx context.Context, program, dir, name, apiBase string, poll time.Duration, targetPort int, undo []string) (*worker, error) {
+// startWorker makes a fresh wallet in dir and starts to work with it.
+func startWorker(ctx context.Context, program, dir, name, apiBase string, poll time.Duration, targetPort int) (*worker, error) {
 	wallet := filepath.Join(dir, name+".key")
 	out, err := exec.CommandContext(ctx, program, "--json", "wallet", "new", "--wallet", wallet).Output()
 	if err != nil {
@@ -79,7 +78,7 @@ func startWorker(ctx context.Context, program, dir, name, apiBase string, poll t
 			"--json", "run", "--api", apiBase, "--wallet", wallet, "--interval", poll.String(),
 			"--region", "demo", "--allow-private", "--allow-port", strconv.Itoa(targetPort),
 		},
-		Env: workerEnv(os.Environ(), dir), Stdout: events, Stderr: complaints, Undo: undo,
+		Env: workerEnv(os.Environ(), dir), Stdout: events, Stderr: complaints,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
