@@ -196,6 +196,16 @@ func TestAdvanceTime(t *testing.T) {
 	}
 }
 
+// What was mined a moment ago does not count as waiting.
+func TestAdvanceTimeAfterABlock(t *testing.T) {
+	c, _ := start(t, devchain.Options{Instant: true})
+	for range 100 {
+		_, err := c.Transact(t.Context(), devchain.Tx{From: c.Relayer, To: common.Address{9}, Value: big.NewInt(5)})
+		ok(t, err)
+		ok(t, c.AdvanceTime(t.Context(), time.Hour))
+	}
+}
+
 func TestReorg(t *testing.T) {
 	for _, forget := range []bool{false, true} {
 		c, client := start(t, devchain.Options{Instant: true, SafeDepth: 2, FinalizedDepth: 4})

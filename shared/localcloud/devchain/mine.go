@@ -166,6 +166,10 @@ func (c *Chain) AdvanceTime(ctx context.Context, d time.Duration) error {
 	defer c.miner.mu.Unlock()
 	c.miner.pool.Lock()
 	defer c.miner.pool.Unlock()
+	// What the last block mined may still be in the pool, as if it waited.
+	if err := c.node.pool.Sync(); err != nil {
+		return fmt.Errorf("devchain: transaction pool: %w", err)
+	}
 	if err := c.node.beacon.AdjustTime(d); err != nil {
 		return fmt.Errorf("devchain: advance time: %w", err)
 	}
