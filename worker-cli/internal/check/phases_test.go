@@ -1,6 +1,7 @@
 package check
 
 import (
+	"bufio"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -132,6 +133,10 @@ func TestSlowHeader(t *testing.T) {
 			}
 			go func() {
 				defer conn.Close()
+				// An answer before the question would be another mistake.
+				if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+					return
+				}
 				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n")
 				for err = nil; err == nil; time.Sleep(10 * time.Millisecond) {
 					_, err = io.WriteString(conn, "X: y\r\n")
