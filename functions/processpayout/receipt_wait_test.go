@@ -30,6 +30,12 @@ func TestReceiptsWaitAMinuteAtMost(t *testing.T) {
 			}
 			return 0
 		}},
+		{"more at once than four batches hold", func(round int) int {
+			if round%16 == 0 {
+				return 60
+			}
+			return 0
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, 1)
