@@ -74,7 +74,7 @@ func (w *auditWorld) earn(seq int64, n int) {
 		r := api.Result{TaskID: "task_up", WorkerAddress: w.worker().Hex(), Timestamp: at.UnixMilli(), Success: true, ResponseTimeMs: 8, StatusCode: &status}
 		w.must(api.Sign(&r, w.key))
 		w.lines[seq] = append(w.lines[seq], resultlog.Line{
-			Result: r, ResultID: api.ResultID(r), Payout: w.id(seq), Reward: 100, MultiplierBps: 10_000, Cycle: int64(i), AcceptedAt: at.Add(time.Second),
+			Result: r, ResultID: api.ResultID(r), Payout: w.id(seq), Reward: 100, MultiplierBps: 10_000, Cycle: at.Unix(), AcceptedAt: at.Add(time.Second),
 		})
 	}
 }

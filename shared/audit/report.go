@@ -65,6 +65,7 @@ const (
 	BadPart        Kind = "bad part"   // a file is not what its name says
 	BadResult      Kind = "bad result" // a line is unreadable, or contradicts itself or its signature
 	DoubleResult   Kind = "double result"
+	DoubleCycle    Kind = "double cycle"    // two results of one cycle of a task were paid
 	MissingResults Kind = "missing results" // fewer than the receipt says
 	ExtraResults   Kind = "extra results"
 	WrongResults   Kind = "wrong results" // as many, and yet another hash

@@ -22,10 +22,11 @@ type LogReport struct {
 	Unlisted int64 // further disagreements inside the log, which are not listed
 }
 
-// Results is the result log as far as it was read. It keeps about a hundred
-// bytes of each result.
+// Results is the result log as far as it was read. It keeps about 140 bytes of
+// each result.
 type Results struct {
 	tally    *resultlog.Tally
+	cycles   *resultlog.Cycles
 	parts    int
 	results  int64
 	bad      []Disagreement
@@ -33,7 +34,9 @@ type Results struct {
 }
 
 // NewResults is a log of which nothing was read.
-func NewResults() *Results { return &Results{tally: resultlog.NewTally()} }
+func NewResults() *Results {
+	return &Results{tally: resultlog.NewTally(), cycles: resultlog.NewCycles()}
+}
 
 // maxBad bounds how many disagreements of one part, and of the whole log, are
 // listed.
@@ -93,6 +96,9 @@ func (rs *Results) Add(p PartRead) {
 			continue
 		}
 		rs.results++
+		if err := rs.cycles.Add(line); err != nil { // it was paid for all the same, and counts in its payout
+			p.disagree(Disagreement{Kind: DoubleCycle, Payout: line.Payout, Part: p.name, Detail: err.Error()})
+		}
 	}
 	room := min(len(p.bad), maxBad-len(rs.bad))
 	rs.bad = append(rs.bad, p.bad[:room]...)

@@ -142,6 +142,14 @@ func TestResultsDisagree(t *testing.T) {
 			return all
 		}, []Kind{MissingResults, BadResult}, 1},
 		{"one twice", func(all []resultlog.Line) []resultlog.Line { return append(all, all[3]) }, []Kind{DoubleResult}, 2},
+		{"a cycle won twice", func(all []resultlog.Line) []resultlog.Line {
+			all[6].Cycle = all[5].Cycle
+			return all
+		}, []Kind{DoubleCycle}, 2},
+		{"a cycle won again after a restore", func(all []resultlog.Line) []resultlog.Line {
+			all[10].Cycle = all[0].Cycle // two hours later
+			return all
+		}, nil, 2},
 		{"one more", func(all []resultlog.Line) []resultlog.Line {
 			all[10].Payout.Seq = 2
 			return all
