@@ -12,19 +12,17 @@ import (
 )
 
 // claimQuery looks up everything by key: the offered tasks, this worker's last
-// hold on each, and what is known of it.
-var claimQuery = `SELECT ARRAY(SELECT AS STRUCT ` + selectTask + `,
-    ARRAY(SELECT AS STRUCT a.Cycle, a.AssignedAt, a.ExpiresAt, a.ResultAt
-      FROM Assignments AS a WHERE a.TaskId = t.TaskId AND a.Worker IN UNNEST(@workers)) AS Prior
-    FROM Tasks AS t WHERE t.TaskId IN UNNEST(@ids)) AS Tasks,
+// hold on each, and what is known of it. No part depends on a row of another:
+// the emulator would read all of Assignments for each task.
+var claimQuery = `SELECT ` + selectTasks + `,
+  ARRAY(SELECT AS STRUCT a.TaskId, a.Cycle, a.AssignedAt, a.ExpiresAt, a.ResultAt
+    FROM UNNEST(@tasks) AS id ` + seek + ` Assignments AS a ON a.TaskId = id AND a.Worker = @worker) AS Prior,
   ` + selectStandings + `, ` + selectSpend + `,
   EXISTS(SELECT 1 FROM BackupWorkers WHERE Worker IN UNNEST(@workers)) AS Backup`
 
 type claimInputs struct {
-	Tasks []*struct {
-		taskRow
-		Prior []*assignmentRow
-	}
+	Tasks     []*taskRow
+	Prior     []*assignmentRow
 	Standings []*standingRow
 	Spend     []*spendRow
 	Backup    bool
@@ -70,10 +68,13 @@ type claimDesk struct {
 }
 
 func readClaimDesk(ctx context.Context, tx *spanner.ReadWriteTransaction, now time.Time, poll schedule.Poll, offers schedule.Offers) (*claimDesk, error) {
-	ids := slices.Concat(offers.Held, offers.IDs)
+	var ids set[string] // twice named, a task would be found twice
+	for _, id := range slices.Concat(offers.Held, offers.IDs) {
+		ids.add(id)
+	}
 	var found claimInputs
 	err := queryOne(ctx, tx, spanner.Statement{SQL: claimQuery, Params: map[string]any{
-		"workers": []string{addressText(poll.Worker)}, "ids": ids,
+		"worker": addressText(poll.Worker), "workers": []string{addressText(poll.Worker)}, "tasks": ids.list,
 	}}, &found)
 	if err != nil {
 		return nil, err
@@ -92,16 +93,16 @@ func readClaimDesk(ctx context.Context, tx *spanner.ReadWriteTransaction, now ti
 			return nil, err
 		}
 		d.tasks = append(d.tasks, &t)
-		for _, p := range r.Prior {
-			d.prior[t.ID] = &schedule.Assignment{
-				TaskID: t.ID, Worker: poll.Worker, Cycle: p.Cycle,
-				AssignedAt: p.AssignedAt.UTC(), ExpiresAt: p.ExpiresAt.UTC(), ResultAt: timeOf(p.ResultAt),
-			}
+	}
+	for _, p := range found.Prior {
+		d.prior[p.TaskId] = &schedule.Assignment{
+			TaskID: p.TaskId, Worker: poll.Worker, Cycle: p.Cycle,
+			AssignedAt: p.AssignedAt.UTC(), ExpiresAt: p.ExpiresAt.UTC(), ResultAt: timeOf(p.ResultAt),
 		}
 	}
 	// By the place in the offer first: within a class, what waited longest goes first.
 	slices.SortFunc(d.tasks, func(a, b *schedule.Task) int {
-		return cmp.Compare(slices.Index(ids, a.ID), slices.Index(ids, b.ID))
+		return cmp.Compare(slices.Index(ids.list, a.ID), slices.Index(ids.list, b.ID))
 	})
 	schedule.Order(d.worker.Tier, d.tasks, now)
 	return d, nil

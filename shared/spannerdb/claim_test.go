@@ -49,6 +49,9 @@ func TestClaimTasks(t *testing.T) {
 	if want := []string{"task_004", "task_003", "task_001", "task_002"}; err != nil || !slices.Equal(ids(eu), want) {
 		t.Errorf("a worker of the region: got %v, %v; want %v", ids(eu), err, want)
 	}
+	if got := claim(t, db, someone(4), noon, []string{"task_000", "task_000"}, 9); !slices.Equal(ids(got), []string{"task_000"}) {
+		t.Errorf("offered the same one twice, got %v", ids(got))
+	}
 	if got := claim(t, db, someone(3), noon, nil, 9); len(got) != 0 {
 		t.Errorf("nothing offered, got %v", ids(got))
 	}

@@ -11,13 +11,12 @@ import (
 // creditQuery fetches all that a batch is judged by, in one round trip. Every
 // part looks rows up by their keys.
 var creditQuery = `SELECT
-  ARRAY(SELECT AS STRUCT ` + selectTask + `
-    FROM Tasks AS t WHERE t.TaskId IN UNNEST(@tasks)) AS Tasks,
+  ` + selectTasks + `,
   ARRAY(SELECT AS STRUCT a.TaskId, a.Worker, a.Cycle, a.AssignedAt, a.ExpiresAt, a.ResultAt
-    FROM UNNEST(@holds) AS k JOIN@{FORCE_JOIN_ORDER=TRUE, JOIN_METHOD=APPLY_JOIN} Assignments AS a
+    FROM UNNEST(@holds) AS k ` + seek + ` Assignments AS a
     ON a.TaskId = k.TaskId AND a.Worker = k.Worker) AS Held,
   ARRAY(SELECT AS STRUCT r.Worker, r.TaskId, r.TimestampMs, r.ResultId, r.RewardMicros
-    FROM UNNEST(@results) AS k JOIN@{FORCE_JOIN_ORDER=TRUE, JOIN_METHOD=APPLY_JOIN} WorkerResults AS r
+    FROM UNNEST(@results) AS k ` + seek + ` WorkerResults AS r
     ON r.Worker = k.Worker AND r.TaskId = k.TaskId AND r.TimestampMs = k.TimestampMs) AS Stored,
   ARRAY(SELECT AS STRUCT ` + selectCredits + `
     FROM WorkerCredits WHERE Worker IN UNNEST(@workers)) AS Credits,

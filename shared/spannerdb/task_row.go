@@ -49,6 +49,12 @@ var taskColumns = []string{
 // selectTask lists the columns for a query in which the table is called t.
 var selectTask = "t." + strings.Join(taskColumns, ", t.")
 
+// seek joins a table to keys that are given: one seek for each, in their order.
+const seek = "JOIN@{FORCE_JOIN_ORDER=TRUE, JOIN_METHOD=APPLY_JOIN}"
+
+// selectTasks is a column of the tasks with the ids @tasks.
+var selectTasks = "ARRAY(SELECT AS STRUCT " + selectTask + " FROM UNNEST(@tasks) AS id " + seek + " Tasks AS t ON t.TaskId = id) AS Tasks"
+
 func (r *taskRow) task() (schedule.Task, error) {
 	t := schedule.Task{
 		ID: r.TaskId, Group: r.GroupId.StringVal, URL: r.Url, ExpectedStatus: int(r.ExpectedStatus),
@@ -106,8 +112,9 @@ func putTaskState(t *schedule.Task, now time.Time) *spanner.Mutation {
 	return spanner.UpdateMap("Tasks", state(t, now))
 }
 
-// assignmentRow is Assignments as it is read, without its key.
+// assignmentRow is Assignments as it is read for one worker.
 type assignmentRow struct {
+	TaskId     string
 	Cycle      int64
 	AssignedAt time.Time
 	ExpiresAt  time.Time

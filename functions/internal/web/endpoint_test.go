@@ -17,6 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"cloud.google.com/go/spanner"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/schedule"
@@ -60,6 +64,9 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 		{ledger.ErrLeased, 409, "leased by another instance", "INFO", ""},
 		{fmt.Errorf("%w: %w", ErrUnavailable, secret), 503, "the service is not available at the moment; try again in a few seconds", "ERROR", ""},
 		{fmt.Errorf("%w: %w", context.DeadlineExceeded, secret), 503, "the service is not available at the moment; try again in a few seconds", "ERROR", ""},
+		{fmt.Errorf("spannerdb: %w", spanner.ToSpannerError(status.Error(codes.DeadlineExceeded, "secret detail"))), 503, "the service is not available at the moment; try again in a few seconds", "ERROR", ""},
+		{fmt.Errorf("spannerdb: %w", status.Error(codes.Unavailable, "secret detail")), 503, "the service is not available at the moment; try again in a few seconds", "ERROR", ""},
+		{fmt.Errorf("spannerdb: %w", status.Error(codes.NotFound, "secret detail")), 500, "internal error; try again later", "ERROR", ""},
 		{fmt.Errorf("spannerdb: %w", secret), 500, "internal error; try again later", "ERROR", ""},
 		{nil, 500, "internal error; try again later", "ERROR", ""}, // an answer that has no JSON form
 	} {

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net/http"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/schedule"
@@ -53,7 +56,21 @@ func Status(err error) int {
 			return s.status
 		}
 	}
+	if passing(err) {
+		return http.StatusServiceUnavailable
+	}
 	return http.StatusInternalServerError
+}
+
+// passing errors are those of Google's services that the same request may not
+// meet again (google.rpc.Code). One of them may come a moment before the
+// context's own error for the same deadline.
+func passing(err error) bool {
+	switch status.Code(err) {
+	case codes.DeadlineExceeded, codes.Unavailable, codes.Aborted, codes.ResourceExhausted, codes.Canceled:
+		return true
+	}
+	return false
 }
 
 // publicText is what the caller is told. Of errors on our side the details go
