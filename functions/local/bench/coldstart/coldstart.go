@@ -24,21 +24,29 @@ type Program struct {
 	Want int      // its status
 }
 
-// Compare starts a and b alternately, n times each, and returns the median
+// Compare starts the programs by turns, n times each, and returns the median
 // time of each from the process' start to its first answer. What else the
-// machine does so meets both.
-func Compare(ctx context.Context, a, b Program, n int) (ofA, ofB time.Duration, err error) {
-	var times [2][]time.Duration
-	for i := range 2 * n {
-		// a b b a: neither is always the one that runs after the other.
-		which := (i/2 + i) % 2
-		took, err := FirstAnswer(ctx, []Program{a, b}[which])
-		if err != nil {
-			return 0, 0, err
+// machine does so meets all.
+func Compare(ctx context.Context, n int, programs ...Program) ([]time.Duration, error) {
+	times := make([][]time.Duration, len(programs))
+	for round := range n {
+		for turn := range programs {
+			which := turn
+			if round%2 == 1 { // a b c c b a: none always runs after the same other
+				which = len(programs) - 1 - turn
+			}
+			took, err := FirstAnswer(ctx, programs[which])
+			if err != nil {
+				return nil, err
+			}
+			times[which] = append(times[which], took)
 		}
-		times[which] = append(times[which], took)
 	}
-	return median(times[0]), median(times[1]), nil
+	medians := make([]time.Duration, len(programs))
+	for i := range times {
+		medians[i] = median(times[i])
+	}
+	return medians, nil
 }
 
 func median(ds []time.Duration) time.Duration {
@@ -112,7 +120,7 @@ func freePort(ctx context.Context) (string, error) {
 	return port, err
 }
 
-// module is where the two programs are, from the root of the repository.
+// module is where the programs are, from the root of the repository.
 const module = "github.com/BlockRunAI/worker-network/functions/local/bench/coldstart/"
 
 // Flags are those of the deployed functions' build (build_config in
@@ -121,14 +129,24 @@ const module = "github.com/BlockRunAI/worker-network/functions/local/bench/colds
 // and without gRPC's tracing pages.
 const Flags = "-tags=disable_grpc_modules,grpcnotrace"
 
-// Build builds the bare program and that of the functions into dir.
-func Build(ctx context.Context, dir string) (hello, network string, err error) {
-	for _, name := range []string{"hello", "network"} {
-		cmd := exec.CommandContext(ctx, "go", "build", Flags, "-o", filepath.Join(dir, name), module+name)
+// Programs are the paths of what is compared.
+type Programs struct {
+	Hello   string // the least that the framework can serve
+	Floor   string // Hello, with the Spanner client linked and not used
+	Network string // the functions
+}
+
+// Build builds the programs into dir.
+func Build(ctx context.Context, dir string) (Programs, error) {
+	p := Programs{Hello: filepath.Join(dir, "hello"), Floor: filepath.Join(dir, "floor"), Network: filepath.Join(dir, "network")}
+	for _, b := range []struct{ path, source, flags string }{
+		{p.Hello, "hello", Flags}, {p.Floor, "hello", Flags + ",with_spanner"}, {p.Network, "network", Flags},
+	} {
+		cmd := exec.CommandContext(ctx, "go", "build", b.flags, "-o", b.path, module+b.source)
 		cmd.Stderr = os.Stderr
 		if err := cmd.Run(); err != nil {
-			return "", "", fmt.Errorf("go build %s: %w", name, err)
+			return Programs{}, fmt.Errorf("go build %s: %w", filepath.Base(b.path), err)
 		}
 	}
-	return filepath.Join(dir, "hello"), filepath.Join(dir, "network"), nil
+	return p, nil
 }
