@@ -69,7 +69,7 @@ func TestFunctionsAreConfigured(t *testing.T) {
 			if err := config.Load(t.Context(), lookup, target()); err != nil {
 				t.Errorf("%s: %s would not start: %v", name, function, err)
 			}
-			known := variables(reflect.TypeOf(target()).Elem(), "")
+			known := append(variables(reflect.TypeOf(target()).Elem(), ""), traceVariable)
 			for variable := range environment {
 				if !slices.Contains(known, variable) {
 					t.Errorf("%s: %s does not know %s", name, function, variable)

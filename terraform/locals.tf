@@ -18,12 +18,14 @@ locals {
   rpc_url         = var.base_rpc_url != "" ? var.base_rpc_url : local.network.rpc
   facilitator_url = var.facilitator_url != "" ? var.facilitator_url : local.network.facilitator
 
-  # What every function is told. Names and meanings: shared/config.
+  # What every function is told. Names and meanings: shared/config,
+  # and shared/telemetry for the traces.
   common_environment = {
     GOOGLE_CLOUD_PROJECT = var.project_id
     LOG_LEVEL            = var.log_level
     SPANNER_DATABASE     = local.database
     TASK_SHARDS          = tostring(var.task_shards)
+    TRACE_SAMPLE_RATIO   = tostring(var.trace_sample_ratio)
   }
 
   # SubmitResults opens payouts for what ProcessPayout then pays: they must agree.

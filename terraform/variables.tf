@@ -130,6 +130,17 @@ variable "log_level" {
   }
 }
 
+variable "trace_sample_ratio" {
+  description = "How many traces of 1 are recorded: 0 is none, 1 is all of them, which costs more the busier the network is."
+  type        = number
+  default     = 0.05
+
+  validation {
+    condition     = var.trace_sample_ratio >= 0 && var.trace_sample_ratio <= 1
+    error_message = "trace_sample_ratio is a number from 0 (no traces) to 1 (all of them), such as 0.05."
+  }
+}
+
 variable "public_instances" {
   description = "Of each public function: how many are always there (each is paid for, none starts cold), and at most."
   type        = object({ min = number, max = number })

@@ -68,6 +68,7 @@ run "mainnet" {
     task_shards             = 16
     tasks_per_poll          = 20
     log_level               = "DEBUG"
+    trace_sample_ratio      = 1
   }
 
   assert {

@@ -38,6 +38,7 @@ run "refused" {
     var.tasks_per_poll,
     var.task_shards,
     var.log_level,
+    var.trace_sample_ratio,
     var.public_instances,
     var.spanner_edition,
     var.spanner_processing_units,
@@ -75,6 +76,7 @@ run "refused" {
     tasks_per_poll            = 0
     task_shards               = 0
     log_level                 = "ERROR"
+    trace_sample_ratio        = 5
     public_instances          = { min = 5, max = 2 }
     spanner_edition           = "FREE"
     spanner_processing_units  = 150
