@@ -8,7 +8,7 @@ import (
 )
 
 type payoutsPauseCmd struct {
-	Reason string `help:"Why, for who asks for the status." placeholder:"TEXT"`
+	Reason string `help:"Why, for who asks for the status. Of payouts that are paused already it is added to the reason; since when and by whom they are stays." placeholder:"TEXT"`
 }
 
 type payoutsResumeCmd struct{}
@@ -70,6 +70,11 @@ func (c console) setSwitch(paused bool, reason string) error {
 	switch {
 	case paused && before.Paused:
 		c.printf("payouts have been paused since %s, by %s: %s\n", after.ChangedAt.Format(time.RFC3339), after.ChangedBy, orNothing(after.Reason))
+		if after.Reason == before.Reason {
+			c.printf("nothing was changed\n")
+		} else {
+			c.printf("your reason was added; nothing else was changed\n")
+		}
 	case paused:
 		c.printf("payouts are paused: nothing is signed or sent any more. What is with a facilitator is booked, and receipts are written.\n")
 	case before.Paused:

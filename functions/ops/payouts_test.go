@@ -113,12 +113,18 @@ func TestPauseAndResume(t *testing.T) {
 	if err := w.authorise(fresh); !errors.Is(err, ledger.ErrPaused) {
 		t.Errorf("authorised while paused: %v", err)
 	}
+	since := w.now.Format(time.RFC3339)
 	w.now = w.now.Add(time.Hour)
-	w.says(0, line("payouts pause"), "have been paused since", "by ann", "treasury moves")
+	already := "payouts have been paused since " + since + ", by ann: treasury moves"
+	w.says(0, line("payouts pause"), already+"\n", "nothing was changed")
+	w.says(0, []string{"payouts", "pause", "--reason", "treasury moves"}, already+"\n", "nothing was changed")
+	w.who = "ben" // who resumes sees his reason, too
+	w.says(0, []string{"payouts", "pause", "--reason", "the books"}, already+"; ben: the books\n", "your reason was added")
+	w.who = ""
 	w.says(exitAttention, line("payouts status"), "PAUSED", "treasury moves", "ann")
 	var s switchView
 	w.decode(w.says(exitAttention, line("payouts status --json")), &s)
-	if !s.Paused || s.Reason != "treasury moves" || s.ChangedBy != "ann" || s.States[ledger.Pending] != 2 || s.States[ledger.Failed] != 1 {
+	if !s.Paused || s.Reason != "treasury moves; ben: the books" || s.ChangedBy != "ann" || s.States[ledger.Pending] != 2 || s.States[ledger.Failed] != 1 {
 		t.Errorf("%+v", s)
 	}
 

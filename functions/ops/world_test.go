@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -30,6 +31,7 @@ type world struct {
 	env map[string]string
 	now time.Time
 	in  string // typed by somebody; empty: nobody is there
+	who string // empty: ann
 }
 
 func newWorld(t *testing.T) *world {
@@ -45,7 +47,7 @@ func (w *world) ops(args ...string) (code int, out, errs string) {
 	code = run(args, console{
 		ctx: w.Context(), in: strings.NewReader(w.in), out: &stdout, err: &stderr,
 		lookup:   func(name string) (string, bool) { v, ok := w.env[name]; return v, ok },
-		terminal: w.in != "", now: func() time.Time { return w.now }, who: "ann",
+		terminal: w.in != "", now: func() time.Time { return w.now }, who: cmp.Or(w.who, "ann"),
 	})
 	return code, stdout.String(), stderr.String()
 }

@@ -31,9 +31,8 @@ func (db *DB) PayoutSwitch(ctx context.Context) (ledger.PayoutSwitch, error) {
 	return s, nil
 }
 
-// SetPayoutSwitch pauses or resumes payouts, and returns the switch as it then
-// stands. One that is there already stays as it is, with who set it and why,
-// unless another reason is given. Once it has returned without an error, no
+// SetPayoutSwitch pauses or resumes payouts, as ledger.PayoutSwitch.Set has it,
+// and returns the switch as it then stands. Once it has returned without an error, no
 // authorization is stored and none is released for sending under what was
 // before; after an error, ask PayoutSwitch, or set it again.
 func (db *DB) SetPayoutSwitch(ctx context.Context, paused bool, reason, by string, now time.Time) (ledger.PayoutSwitch, error) {
@@ -43,11 +42,12 @@ func (db *DB) SetPayoutSwitch(ctx context.Context, paused bool, reason, by strin
 		if err != nil {
 			return err
 		}
-		out = stored
-		if stored.Paused == paused && (reason == "" || reason == stored.Reason) {
+		var changed bool
+		out, changed = stored.Set(paused, reason, clip(by, 128), now.UTC())
+		out.Reason = clip(out.Reason, 1024)
+		if !changed {
 			return nil
 		}
-		out = ledger.PayoutSwitch{Paused: paused, Reason: clip(reason, 1024), ChangedBy: clip(by, 128), ChangedAt: now.UTC()}
 		return tx.BufferWrite([]*spanner.Mutation{spanner.InsertOrUpdateMap("OperatorSwitches", map[string]any{
 			"Name": payoutSwitch, "Paused": out.Paused, "Reason": out.Reason, "ChangedBy": out.ChangedBy, "ChangedAt": out.ChangedAt,
 		})})

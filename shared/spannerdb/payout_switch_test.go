@@ -60,8 +60,11 @@ func TestPayoutSwitch(t *testing.T) {
 	later := n.now.Add(time.Hour)
 	same(n, "paused again", n.must2(n.db.SetPayoutSwitch(t.Context(), true, "", "ben", later)), first)
 	same(n, "paused again, for the same", n.must2(n.db.SetPayoutSwitch(t.Context(), true, "treasury moves", "ben", later)), first)
-	same(n, "for another reason", n.must2(n.db.SetPayoutSwitch(t.Context(), true, "books", "ben", later)),
-		ledger.PayoutSwitch{Paused: true, Reason: "books", ChangedBy: "ben", ChangedAt: later})
+	for range 2 {
+		both := n.must2(n.db.SetPayoutSwitch(t.Context(), true, "books", "ben", later))
+		same(n, "for another reason", both, ledger.PayoutSwitch{Paused: true, Reason: "treasury moves; ben: books", ChangedBy: "ann", ChangedAt: n.now})
+		same(n, "stored", n.must2(n.db.PayoutSwitch(t.Context())), both)
+	}
 	same(n, "resumed", n.must2(n.db.SetPayoutSwitch(t.Context(), false, "", "cid", later)), ledger.PayoutSwitch{ChangedBy: "cid", ChangedAt: later})
 	same(n, "resumed", n.paused(), false)
 }
