@@ -62,13 +62,19 @@ func (cmd payoutsRequeueCmd) Run(c console) error {
 	if err == nil {
 		err = requeueAll(c, db, payouts, out)
 	}
-	if c.json {
+	switch {
+	case c.json:
 		return errors.Join(c.printJSON(out), err)
-	}
-	if err == nil {
+	case err != nil:
+		return err
+	case len(payouts) == 0:
+		c.printf("no payout has failed; nothing was requeued\n")
+	case todo == 0:
+		c.printf("nothing was requeued\n")
+	default:
 		c.printf("%d requeued; the sweep takes them up within a minute\n", todo)
 	}
-	return err
+	return nil
 }
 
 func (cmd payoutsRequeueCmd) ids() ([]ledger.PayoutID, error) {

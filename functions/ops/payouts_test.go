@@ -87,8 +87,10 @@ func TestPayoutsRequeue(t *testing.T) {
 	w.must(w.db.CheckBooks(t.Context()))
 
 	// Again, and without being asked: nothing is left to do.
-	w.says(0, all, "0 requeued")
-	w.says(0, line("payouts requeue --failed"), "0 requeued")
+	w.says(0, all, "nothing to do: it is due already\nnothing was requeued")
+	if out := w.says(0, line("payouts requeue --failed")); out != "no payout has failed; nothing was requeued\n" {
+		t.Errorf("of none: %q", out)
+	}
 
 	w.must(w.db.FailPayout(t.Context(), failed, 0, "again", w.now))
 	var out []requeued
