@@ -63,32 +63,25 @@ func (cmd backupsSetCmd) Run(c console) error {
 		return err
 	}
 	out := backupsSet{Added: without(want, have), Removed: without(have, want)}
-	if !c.json {
-		for _, w := range out.Added {
-			c.printf("+ %s\n", w.Hex())
-		}
-		for _, w := range out.Removed {
-			c.printf("- %s\n", w.Hex())
-		}
-	}
-	if len(out.Added)+len(out.Removed) > 0 {
-		err = c.confirm(fmt.Sprintf("Make these %d the backups?", len(want)))
-	}
-	if err == nil {
-		if err = db.SetBackups(c.ctx, c.now(), want); err != nil {
-			err = fmt.Errorf("%w\nperhaps it was done; doing it again is harmless", err)
-		}
-		out.Applied = err == nil
-	}
-	switch {
-	case c.json:
-		if jsonErr := c.printJSON(out); jsonErr != nil {
-			return jsonErr
-		}
-	case err == nil:
-		c.printf("%d backups\n", len(want))
-	}
-	return err
+	return c.apply(change{
+		parts: len(out.Added) + len(out.Removed),
+		show: func() {
+			for _, w := range out.Added {
+				c.printf("+ %s\n", w.Hex())
+			}
+			for _, w := range out.Removed {
+				c.printf("- %s\n", w.Hex())
+			}
+		},
+		question: fmt.Sprintf("Make these %d the backups?", len(want)),
+		do:       func() error { return db.SetBackups(c.ctx, c.now(), want) },
+		again:    "perhaps it was done; doing it again is harmless",
+		json: func(applied bool) any {
+			out.Applied = applied
+			return out
+		},
+		done: fmt.Sprintf("%d backups", len(want)),
+	})
 }
 
 func (cmd backupsSetCmd) addresses() ([]common.Address, error) {

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -25,27 +23,6 @@ func (c console) table(rows func(line func(cells ...string))) error {
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	rows(func(cells ...string) { fmt.Fprintln(w, strings.TrimRight(strings.Join(cells, "\t"), "\t ")) })
 	return w.Flush()
-}
-
-// confirm asks whether to go on, unless --yes has said so. With --json, or where
-// nobody can be asked, --yes has to.
-func (c console) confirm(question string) error {
-	if c.yes {
-		return nil
-	}
-	if c.json || !c.terminal {
-		return fmt.Errorf("%w; add --yes to do it", errNotConfirmed)
-	}
-	fmt.Fprintf(c.err, "%s [y/N] ", question)
-	answer, err := bufio.NewReader(c.in).ReadString('\n')
-	if err != nil && err != io.EOF { //nolint:errorlint // the reader's own
-		return fmt.Errorf("read the answer: %w", err)
-	}
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return nil
-	}
-	return errNotConfirmed
 }
 
 // ago is a time in the past, or to come, as people say it.

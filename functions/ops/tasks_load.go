@@ -36,33 +36,20 @@ func (cmd tasksLoadCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	out := loaded{Changes: []taskChange{}}
 	changes, untouched := diffTasks(there, tasks)
-	out.Changes, out.Untouched = append(out.Changes, changes...), untouched
-	if !c.json {
-		c.printDiff(changes, untouched)
-	}
-	err = c.confirm(fmt.Sprintf("Load these %d changes?", len(changes)))
+	done := fmt.Sprintf("loaded: %d changes", len(changes))
 	if len(changes) == 0 {
-		err = nil // nothing to ask about; what follows heals shards, should their number have changed
+		done = fmt.Sprintf("all %d tasks of the file are loaded already", len(tasks))
 	}
-	if err == nil {
-		if err = db.LoadTasks(c.ctx, c.now(), tasks); err != nil {
-			err = fmt.Errorf("%w\nperhaps not all was loaded; loading the file again is harmless", err)
-		}
-		out.Applied = err == nil
-	}
-	switch {
-	case c.json:
-		if jsonErr := c.printJSON(out); jsonErr != nil {
-			return jsonErr
-		}
-	case err == nil && len(changes) == 0:
-		c.printf("all %d tasks of the file are loaded already\n", len(tasks))
-	case err == nil:
-		c.printf("loaded: %d changes\n", len(changes))
-	}
-	return err
+	return c.apply(change{
+		parts:    len(changes), // none: it heals shards, should their number have changed
+		show:     func() { c.printDiff(changes, untouched) },
+		question: fmt.Sprintf("Load these %d changes?", len(changes)),
+		do:       func() error { return db.LoadTasks(c.ctx, c.now(), tasks) },
+		again:    "perhaps not all was loaded; loading the file again is harmless",
+		json:     func(applied bool) any { return loaded{append([]taskChange{}, changes...), untouched, applied} },
+		done:     done,
+	})
 }
 
 func (cmd tasksLoadCmd) read(c console) ([]schedule.Task, error) {
