@@ -27,14 +27,7 @@ type balancesView struct {
 // Run reads the accounts on the chain, and the rate from the database.
 func (cmd balancesCmd) Run(c console) error {
 	var o config.OperatorBalances
-	if err := c.load(&o); err != nil {
-		return err
-	}
-	network, err := o.Money.Network()
-	if err != nil {
-		return usageError{err}
-	}
-	db, err := c.database(o.Database)
+	db, network, err := c.openMoney(&o, &o.Database, &o.Money)
 	if err != nil {
 		return err
 	}

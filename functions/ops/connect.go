@@ -5,6 +5,7 @@ import (
 
 	"github.com/BlockRunAI/worker-network/shared/config"
 	"github.com/BlockRunAI/worker-network/shared/spannerdb"
+	"github.com/BlockRunAI/worker-network/shared/usdc"
 )
 
 const whence = `"terraform output operator_environment" has these of a deployment, and "go run ./functions/local" prints them`
@@ -38,4 +39,18 @@ func (c console) open() (*spannerdb.DB, error) {
 		return nil, err
 	}
 	return c.database(o.Database)
+}
+
+// openMoney is load and database for commands that have to know whose money
+// the books are about, too: database and money are parts of target.
+func (c console) openMoney(target interface{ Validate() error }, database *config.Database, money *config.Money) (*spannerdb.DB, usdc.Network, error) {
+	if err := c.load(target); err != nil {
+		return nil, usdc.Network{}, err
+	}
+	network, err := money.Network()
+	if err != nil {
+		return nil, usdc.Network{}, usageError{err}
+	}
+	db, err := c.database(*database)
+	return db, network, err
 }

@@ -94,14 +94,7 @@ func (cmd reconcileCmd) accept(c console) error {
 		return usageError{errors.New("say who accepts it, and why: --as 'ann: moved to the vault'")}
 	}
 	var o config.OperatorFindings
-	if err := c.load(&o); err != nil {
-		return err
-	}
-	network, err := o.Money.Network()
-	if err != nil {
-		return usageError{err}
-	}
-	db, err := c.database(o.Database)
+	db, network, err := c.openMoney(&o, &o.Database, &o.Money)
 	if err != nil {
 		return err
 	}
