@@ -51,25 +51,12 @@ func (db *DB) ListPayouts(ctx context.Context, f ledger.PayoutFilter) (list []le
 	return list[:min(f.Limit, len(list))], len(list) > f.Limit, nil
 }
 
-func (db *DB) listPayouts(ctx context.Context, index, column string, states []string, f ledger.PayoutFilter) (list []ledger.Payout, err error) {
-	err = db.single().Query(ctx, spanner.Statement{
+func (db *DB) listPayouts(ctx context.Context, index, column string, states []string, f ledger.PayoutFilter) ([]ledger.Payout, error) {
+	list, err := db.payoutsOfShards(ctx, spanner.Statement{
 		SQL: fmt.Sprintf(listQuery, index, column, selectPayoutPublic),
 		Params: map[string]any{
 			"shards": allWorkShards, "states": states, "before": f.OpenedBefore.UTC(), "limit": int64(f.Limit) + 1,
 		},
-	}).Do(func(row *spanner.Row) error {
-		var some []*payoutPublicRow
-		if err := row.Column(0, &some); err != nil {
-			return err
-		}
-		for _, r := range some {
-			p, err := r.payout()
-			if err != nil {
-				return err
-			}
-			list = append(list, p)
-		}
-		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("spannerdb: list payouts by %s: %w", column, err)

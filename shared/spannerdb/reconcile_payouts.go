@@ -64,23 +64,10 @@ func collectPayouts(rows *spanner.RowIterator) (out []ledger.Payout, err error) 
 	return out, err
 }
 
-// confirmedQuery reads at most @limit payouts of each shard.
-var confirmedQuery = `SELECT ARRAY(
-  SELECT AS STRUCT ` + selectPayoutPublic + `
-  FROM WorkerPayouts@{FORCE_INDEX=PayoutsByConfirmed, ` + skipNullCheck + `}
-  WHERE WorkShard = shard AND ConfirmedAt IS NOT NULL AND ConfirmedAt <= @until AND ConfirmedAt >= @at
-    AND (ConfirmedAt > @at OR Worker > @worker OR (Worker = @worker AND Seq > @seq))
-  ORDER BY ConfirmedAt, Worker, Seq LIMIT @limit) AS Confirmed
-FROM UNNEST(@shards) AS shard`
-
-// ConfirmedPayouts are the first payouts after a mark, in the order in which
-// they were confirmed, until a time and without the signed authorizations.
-func (db *DB) ConfirmedPayouts(ctx context.Context, after ledger.ConfirmedMark, until time.Time, limit int) ([]ledger.Payout, error) {
-	var all []ledger.Payout
-	err := db.single().Query(ctx, spanner.Statement{SQL: confirmedQuery, Params: map[string]any{
-		"shards": allWorkShards, "at": after.At.UTC(), "worker": addressText(after.ID.Worker), "seq": after.ID.Seq,
-		"until": until.UTC(), "limit": int64(limit),
-	}}).Do(func(row *spanner.Row) error {
+// payoutsOfShards are the payouts that a statement finds of each shard: its rows
+// have one column, an array of payoutPublic.
+func (db *DB) payoutsOfShards(ctx context.Context, statement spanner.Statement) (all []ledger.Payout, err error) {
+	err = db.single().Query(ctx, statement).Do(func(row *spanner.Row) error {
 		var some []*payoutPublicRow
 		if err := row.Column(0, &some); err != nil {
 			return err
@@ -94,6 +81,25 @@ func (db *DB) ConfirmedPayouts(ctx context.Context, after ledger.ConfirmedMark, 
 		}
 		return nil
 	})
+	return all, err
+}
+
+// confirmedQuery reads at most @limit payouts of each shard.
+var confirmedQuery = `SELECT ARRAY(
+  SELECT AS STRUCT ` + selectPayoutPublic + `
+  FROM WorkerPayouts@{FORCE_INDEX=PayoutsByConfirmed, ` + skipNullCheck + `}
+  WHERE WorkShard = shard AND ConfirmedAt IS NOT NULL AND ConfirmedAt <= @until AND ConfirmedAt >= @at
+    AND (ConfirmedAt > @at OR Worker > @worker OR (Worker = @worker AND Seq > @seq))
+  ORDER BY ConfirmedAt, Worker, Seq LIMIT @limit) AS Confirmed
+FROM UNNEST(@shards) AS shard`
+
+// ConfirmedPayouts are the first payouts after a mark, in the order in which
+// they were confirmed, until a time and without the signed authorizations.
+func (db *DB) ConfirmedPayouts(ctx context.Context, after ledger.ConfirmedMark, until time.Time, limit int) ([]ledger.Payout, error) {
+	all, err := db.payoutsOfShards(ctx, spanner.Statement{SQL: confirmedQuery, Params: map[string]any{
+		"shards": allWorkShards, "at": after.At.UTC(), "worker": addressText(after.ID.Worker), "seq": after.ID.Seq,
+		"until": until.UTC(), "limit": int64(limit),
+	}})
 	if err != nil {
 		return nil, fmt.Errorf("spannerdb: confirmed payouts: %w", err)
 	}
