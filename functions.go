@@ -1,29 +1,23 @@
 // Package workernetwork registers the functions for the Functions Framework
 // and does nothing else: the same source is deployed once for each, and
-// FUNCTION_TARGET selects which one answers. What a function needs it makes
-// on its first request, from its environment.
+// FUNCTION_TARGET selects which one answers. What a build links of them is in
+// functions/deployed; what a function needs it makes on its first request, from
+// its environment.
 package workernetwork
 
 import (
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
-	"github.com/BlockRunAI/worker-network/functions/gettasks"
-	"github.com/BlockRunAI/worker-network/functions/linkwallet"
-	"github.com/BlockRunAI/worker-network/functions/processpayout"
-	"github.com/BlockRunAI/worker-network/functions/reconcile"
-	"github.com/BlockRunAI/worker-network/functions/refreshreputation"
-	"github.com/BlockRunAI/worker-network/functions/submitresults"
-	"github.com/BlockRunAI/worker-network/functions/sweep"
-	"github.com/BlockRunAI/worker-network/functions/workerstatus"
+	"github.com/BlockRunAI/worker-network/functions/deployed"
 )
 
 func init() {
-	functions.HTTP("GetTasks", gettasks.Handler())
-	functions.HTTP("SubmitResults", submitresults.Handler())
-	functions.HTTP("ProcessPayout", processpayout.Handler())
-	functions.HTTP("RefreshReputation", refreshreputation.Handler())
-	functions.HTTP("Sweep", sweep.Handler())
-	functions.HTTP("Reconcile", reconcile.Handler())
-	functions.HTTP("WorkerStatus", workerstatus.Handler())
-	functions.HTTP("LinkWallet", linkwallet.Handler())
+	functions.HTTP("GetTasks", deployed.Handler("GetTasks"))
+	functions.HTTP("SubmitResults", deployed.Handler("SubmitResults"))
+	functions.HTTP("ProcessPayout", deployed.Handler("ProcessPayout"))
+	functions.HTTP("RefreshReputation", deployed.Handler("RefreshReputation"))
+	functions.HTTP("Sweep", deployed.Handler("Sweep"))
+	functions.HTTP("Reconcile", deployed.Handler("Reconcile"))
+	functions.HTTP("WorkerStatus", deployed.Handler("WorkerStatus"))
+	functions.HTTP("LinkWallet", deployed.Handler("LinkWallet"))
 }

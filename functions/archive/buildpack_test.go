@@ -26,11 +26,15 @@ import (
 
 const framework = "github.com/GoogleCloudPlatform/functions-framework-go"
 
+// tags are those of a deployment, where a function's name follows
+// (terraform/modules/function).
+const tags = "-tags=disable_grpc_modules,grpcnotrace,one_function,"
+
 // The archive is built as the Go buildpack builds it (buildpacks,
 // cmd/go/functions_framework, for modules with vendor/): the package in the
 // root is read, a main that imports it is written under functions.local/app,
-// and go build is all that is run, without a network. Then each function is
-// started from it as the cloud starts it.
+// and go build is all that is run, without a network: once for each function, as
+// each is deployed, and once for all. Then each is started as the cloud starts it.
 func TestTheBuildpackBuildsAndStartsEachFunction(t *testing.T) {
 	if testing.Short() {
 		t.Skip("vendors and builds everything")
@@ -50,15 +54,21 @@ func TestTheBuildpackBuildsAndStartsEachFunction(t *testing.T) {
 	}
 	app := filepath.Join(tree, "functions.local", "app")
 	writeMain(t, app, module)
-	program := filepath.Join(t.TempDir(), "main")
-	offline(t, tree, "go", "build", "-o", program, app)
 
 	for _, name := range names {
+		program := filepath.Join(t.TempDir(), name)
+		offline(t, tree, "go", "build", tags+strings.ToLower(name), "-o", program, app)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			answers(t, program, name)
 		})
 	}
+	all := filepath.Join(t.TempDir(), "all")
+	offline(t, tree, "go", "build", strings.TrimSuffix(tags, ",one_function,"), "-o", all, app)
+	t.Run("all in one", func(t *testing.T) {
+		t.Parallel()
+		answers(t, all, names[0])
+	})
 }
 
 // unpacked writes the archive as the command does, and unpacks it.
@@ -163,13 +173,14 @@ func main() {
 	}
 }
 
-// offline runs a go command with vendor/ and without a network. -trimpath is
-// not the buildpack's; it lets the next run of the test find what was built.
+// offline runs a go command with vendor/ and without a network. Two flags are
+// not the buildpack's: -trimpath lets the next run of the test find what was
+// built, and without what debuggers read it takes half the time to link.
 func offline(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=vendor -trimpath -tags=disable_grpc_modules,grpcnotrace", "GOWORK=off", "GOPROXY=off", "GOTOOLCHAIN=local")
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=vendor -trimpath -ldflags=-w", "GOWORK=off", "GOPROXY=off", "GOTOOLCHAIN=local")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

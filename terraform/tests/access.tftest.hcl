@@ -65,6 +65,10 @@ run "no_default_accounts" {
     condition     = alltrue([for name, f in local.functions : f.function.build_config[0].runtime == "go126" && f.function.build_config[0].source[0].storage_source[0].bucket == google_storage_bucket.source.name])
     error_message = "all functions are built from the one source"
   }
+  assert {
+    condition     = alltrue([for name, f in local.functions : endswith(f.function.build_config[0].environment_variables.GOFLAGS, ",one_function,${lower(f.function.build_config[0].entry_point)}")])
+    error_message = "each function is built with itself alone"
+  }
 }
 
 run "operators" {

@@ -22,9 +22,10 @@ resource "google_cloudfunctions2_function" "this" {
     service_account   = var.build.service_account
     docker_repository = var.build.docker_repository
 
-    # Left out is what Google's clients link for gRPC's xDS and for its tracing
-    # pages, which nothing here uses: half of what a process does at its start.
-    environment_variables = { GOFLAGS = "-tags=disable_grpc_modules,grpcnotrace" }
+    # Left out are what Google's clients link for gRPC's xDS and for its tracing
+    # pages, which nothing here uses, and what only other functions need
+    # (functions/deployed): a process initialises all that it links at its start.
+    environment_variables = { GOFLAGS = "-tags=disable_grpc_modules,grpcnotrace,one_function,${local.name}" }
 
     source {
       storage_source {

@@ -126,21 +126,25 @@ const module = "github.com/BlockRunAI/worker-network/functions/local/bench/colds
 // Flags are those of the deployed functions' build (build_config in
 // terraform/modules/function): without gRPC's xDS, which the Spanner and
 // Storage clients otherwise link for a direct path that functions do not have,
-// and without gRPC's tracing pages.
-const Flags = "-tags=disable_grpc_modules,grpcnotrace"
+// and without gRPC's tracing pages. A function's own has OneFunction and its
+// name in lower case behind them.
+const (
+	Flags       = "-tags=disable_grpc_modules,grpcnotrace"
+	OneFunction = ",one_function,"
+)
 
 // Programs are the paths of what is compared.
 type Programs struct {
 	Hello   string // the least that the framework can serve
 	Floor   string // Hello, with the Spanner client linked and not used
-	Network string // the functions
+	Network string // GetTasks
 }
 
 // Build builds the programs into dir.
 func Build(ctx context.Context, dir string) (Programs, error) {
 	p := Programs{Hello: filepath.Join(dir, "hello"), Floor: filepath.Join(dir, "floor"), Network: filepath.Join(dir, "network")}
 	for _, b := range []struct{ path, source, flags string }{
-		{p.Hello, "hello", Flags}, {p.Floor, "hello", Flags + ",with_spanner"}, {p.Network, "network", Flags},
+		{p.Hello, "hello", Flags}, {p.Floor, "hello", Flags + ",with_spanner"}, {p.Network, "network", Flags + OneFunction + "gettasks"},
 	} {
 		cmd := exec.CommandContext(ctx, "go", "build", b.flags, "-o", b.path, module+b.source)
 		cmd.Stderr = os.Stderr

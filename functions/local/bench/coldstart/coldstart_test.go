@@ -15,8 +15,8 @@ func TestTheFlagsAreThoseOfTheDeployment(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(string(text), coldstart.Flags) {
-			t.Errorf("%s builds without %s", file, coldstart.Flags)
+		if !strings.Contains(string(text), coldstart.Flags+coldstart.OneFunction) {
+			t.Errorf("%s builds without %s%s", file, coldstart.Flags, coldstart.OneFunction)
 		}
 	}
 }

@@ -1,4 +1,5 @@
-// Command network serves the functions as the buildpack's own main does.
+// Command network serves the functions, or the one that it is built for, as the
+// buildpack's own main does.
 package main
 
 import (

@@ -1,0 +1,7 @@
+//go:build !one_function || gettasks
+
+package deployed
+
+import "github.com/BlockRunAI/worker-network/functions/gettasks"
+
+func init() { handlers["GetTasks"] = gettasks.Handler() }
