@@ -75,6 +75,8 @@ type (
 		Recomputed  int   `json:"recomputed"` // payouts
 		OpenPayouts int   `json:"openPayouts"`
 		OpenResults int64 `json:"openResults"`
+		LostResults int64 `json:"lostResults,omitempty"` // paid for, and in no part of the log
+		LostMicros  int64 `json:"lostMicros,omitempty"`
 	}
 )
 
@@ -111,7 +113,7 @@ func auditJSON(a auditCmd, s audit.Scope, r audit.Report) auditReport {
 		out.Disagreements = append(out.Disagreements, x)
 	}
 	if l := r.Log; l != nil {
-		out.ResultLog = &auditLog{l.Parts, l.Results, l.Recomputed, l.OpenPayouts, l.OpenResults}
+		out.ResultLog = &auditLog{l.Parts, l.Results, l.Recomputed, l.OpenPayouts, l.OpenResults, l.LostResults, int64(l.LostSum)}
 	}
 	return out
 }

@@ -93,6 +93,9 @@ func (p *auditPrinter) report(a auditCmd, s audit.Scope, r audit.Report) error {
 		if l.OpenPayouts > 0 {
 			p.say("%s of it stand in no receipt of these blocks: in payouts that are not made yet, or elsewhere.", counted(l.OpenResults, "result"))
 		}
+		if l.LostResults > 0 {
+			p.say("%s worth $%s were lost before they were in it, when the operator restored his database. They were paid for; which they were, only the receipts' hashes know.", counted(l.LostResults, "result"), l.LostSum)
+		}
 	}
 	if r.Strange > 0 {
 		p.say("Strangers sent %s to the log address, none of them a receipt.", counted(int64(r.Strange), "transaction"))

@@ -19,6 +19,12 @@ type LogReport struct {
 	OpenPayouts int
 	OpenResults int64
 
+	// Results that nobody has any more, of payouts that the chain shows, because the
+	// database was restored to an earlier hour: how many they were, and what they
+	// were worth, is the operator's word, within what those payouts were of.
+	LostResults int64
+	LostSum     ledger.Micros
+
 	Unlisted int64 // further disagreements inside the log, which are not listed
 }
 
@@ -95,6 +101,9 @@ func (rs *Results) Add(p PartRead) {
 			p.disagree(Disagreement{Kind: DoubleResult, Payout: line.Payout, Part: p.name, Detail: err.Error()})
 			continue
 		}
+		if line.Lost != nil {
+			continue
+		}
 		rs.results++
 		if err := rs.cycles.Add(line); err != nil { // it was paid for all the same, and counts in its payout
 			p.disagree(Disagreement{Kind: DoubleCycle, Payout: line.Payout, Part: p.name, Detail: err.Error()})
@@ -143,9 +152,11 @@ func (r *Report) closeLog(seen map[ledger.PayoutID]logged, rs *Results, sums map
 	}
 	r.Log.Parts, r.Log.Results, r.Log.Unlisted = rs.parts, rs.results, rs.unlisted
 	for id, p := range sums {
+		r.Log.LostResults += p.Lost
+		r.Log.LostSum += p.LostSum
 		if _, receipted := seen[id]; !receipted {
 			r.Log.OpenPayouts++
-			r.Log.OpenResults += p.Count
+			r.Log.OpenResults += p.Count - p.Lost
 		}
 	}
 	r.Disagreements = append(r.Disagreements, rs.bad...)

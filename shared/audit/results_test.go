@@ -150,6 +150,17 @@ func TestResultsDisagree(t *testing.T) {
 			all[10].Cycle = all[0].Cycle // two hours later
 			return all
 		}, nil, 2},
+		{"one lost, and said so", func(all []resultlog.Line) []resultlog.Line {
+			return append(all[:6:6], append(all[7:], lost(all[6], all[5:10]))...)
+		}, nil, 2},
+		{"one lost, and more said", func(all []resultlog.Line) []resultlog.Line {
+			l := lost(all[6], all[5:10])
+			l.Reward++
+			return append(all[:6:6], append(all[7:], l)...)
+		}, []Kind{WrongSum}, 1},
+		{"one said to be lost that is there", func(all []resultlog.Line) []resultlog.Line {
+			return append(all, lost(all[6], all[5:10]))
+		}, []Kind{ExtraResults}, 1},
 		{"one more", func(all []resultlog.Line) []resultlog.Line {
 			all[10].Payout.Seq = 2
 			return all
@@ -170,6 +181,17 @@ func TestResultsDisagree(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// lost is a line in the place of one of a payout's.
+func lost(l resultlog.Line, of []resultlog.Line) resultlog.Line {
+	var ids []string
+	for _, x := range of {
+		ids = append(ids, x.ResultID)
+	}
+	return resultlog.Line{
+		Payout: l.Payout, Reward: l.Reward, AcceptedAt: l.AcceptedAt, Lost: &resultlog.Lost{Count: 1, ResultsHash: ledger.ResultsHash(ids), Reason: "restored"},
 	}
 }
 

@@ -14,6 +14,26 @@ type WorkerBooks struct {
 	Credits Credits
 	Payouts []Payout    // all, in order of Seq
 	Results []ResultSum // one for each payout number that stands on a result, in order
+	Lost    []ResultSum // what payouts were paid for beyond those (LostResults); of nothing: the number is passed over
+}
+
+// lost is what is lost of a payout number.
+func (b WorkerBooks) lost(seq int64) (s ResultSum, known bool) {
+	for _, l := range b.Lost {
+		if l.Seq == seq {
+			return l, true
+		}
+	}
+	return ResultSum{}, false
+}
+
+// after is the payout number that follows on seq.
+func (b WorkerBooks) after(seq int64) int64 {
+	for seq++; ; seq++ {
+		if l, known := b.lost(seq); !known || l.Count > 0 {
+			return seq
+		}
+	}
 }
 
 // ResultSum adds up the results that are stamped with one payout number.
@@ -72,16 +92,18 @@ func (r *BooksReport) AddWorker(b WorkerBooks) {
 	r.Payouts += int64(len(b.Payouts))
 	sums := r.addResults(b)
 	var inFlight, paid Micros
-	for i, p := range b.Payouts {
-		if !r.inOrder(p, PayoutID{b.Worker, int64(i) + 1}) {
+	last := int64(0)
+	for _, p := range b.Payouts {
+		if !r.inOrder(p, PayoutID{b.Worker, b.after(last)}) {
 			return
 		}
+		last = p.ID.Seq
 		if p.State == Confirmed {
 			paid += p.Amount
 		} else {
 			inFlight += p.Amount
 		}
-		r.addPayout(p, sums[p.ID.Seq])
+		r.addPayout(p, b.of(p, sums))
 	}
 	if inFlight != b.Credits.InFlight {
 		say("in flight %d != %d, the sum of the payouts that are not confirmed", b.Credits.InFlight, inFlight)
@@ -89,7 +111,14 @@ func (r *BooksReport) AddWorker(b WorkerBooks) {
 	if paid != b.Credits.TotalPaid {
 		say("paid %d != %d, the sum of the confirmed payouts", b.Credits.TotalPaid, paid)
 	}
-	r.closeWorker(b, int64(len(b.Payouts)), sums)
+	r.closeWorker(b, last, sums)
+}
+
+// of is what a payout's results are, those that are lost among them.
+func (b WorkerBooks) of(p Payout, sums map[int64]ResultSum) ResultSum {
+	s := sums[p.ID.Seq]
+	l, _ := b.lost(p.ID.Seq)
+	return ResultSum{p.ID.Seq, s.Count + l.Count, s.Sum + l.Sum}
 }
 
 func (r *BooksReport) addCredits(b WorkerBooks) {
@@ -130,8 +159,13 @@ func (r *BooksReport) inOrder(p Payout, want PayoutID) bool {
 // one, have been checked.
 func (r *BooksReport) closeWorker(b WorkerBooks, last int64, sums map[int64]ResultSum) {
 	say := r.sayer(CanonicalAddress(b.Worker))
-	if last != b.Credits.PayoutSeq-1 {
+	if b.after(last) != b.Credits.PayoutSeq {
 		say("%d payouts, but the next one is number %d", last, b.Credits.PayoutSeq)
+	}
+	for _, l := range b.Lost {
+		if l.Seq < 1 || l.Seq >= b.Credits.PayoutSeq || l.Count < 0 || (l.Count == 0) != (l.Sum == 0) || l.Count == 0 && sums[l.Seq].Count > 0 {
+			say("%d lost results worth %d of payout %d, next is %d", l.Count, l.Sum, l.Seq, b.Credits.PayoutSeq)
+		}
 	}
 	if open := sums[b.Credits.PayoutSeq]; open.Sum != b.Credits.Pending || open.Count != b.Credits.PendingResults {
 		say("pending %d of %d results != %d of %d, the results in no payout yet", b.Credits.Pending, b.Credits.PendingResults, open.Sum, open.Count)

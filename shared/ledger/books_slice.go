@@ -46,8 +46,8 @@ func (r *BooksReport) AddPart(from BooksMark, b WorkerBooks, closed bool) BooksM
 	r.Payouts += int64(len(b.Payouts))
 	sums := r.addResults(b)
 	for _, p := range b.Payouts {
-		r.inOrder(p, PayoutID{b.Worker, mark.ID.Seq + 1})
-		r.addPayout(p, sums[p.ID.Seq])
+		r.inOrder(p, PayoutID{b.Worker, b.after(mark.ID.Seq)})
+		r.addPayout(p, b.of(p, sums))
 		mark.ID.Seq = p.ID.Seq
 		mark.Opened += p.Amount
 	}

@@ -25,6 +25,19 @@
 //	cycle          the task's cycle that the result won
 //	acceptedAt     ms since 1970, when it was credited; its UTC day names the file
 //
+// A line of another kind (Lost) stands for results of a payout that nobody has
+// any more, because the database was restored to an earlier hour before they
+// were in a part; it counts for no result, and its payout is known from the chain:
+//
+//	v              1
+//	type           "lost"
+//	payoutId       the payout that was paid for them
+//	results        how many they were at least
+//	rewardMicros   what the payout was of, beyond its results in the log
+//	resultsHash    of all its results, as its receipt has it
+//	reason         string
+//	acceptedAt     ms since 1970, when the line was written; its UTC day names the file
+//
 // Fields may be added to version 1, never renamed or retyped.
 package resultlog
 
@@ -48,6 +61,8 @@ type Line struct {
 	MultiplierBps int64
 	Cycle         int64
 	AcceptedAt    time.Time // in whole milliseconds, UTC
+
+	Lost *Lost // this is no result: what stands for lost ones has a Payout, a Reward and an AcceptedAt, and nothing else
 }
 
 // Day is the UTC day of acceptance, YYYY-MM-DD.
@@ -84,6 +99,13 @@ func Encode(lines ...Line) []byte {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false) // <, > and & need no escape in a file
 	for _, l := range lines {
+		if l.Lost != nil {
+			_ = enc.Encode(lostWire{
+				V: version, Type: lostType, PayoutID: l.Payout.String(), Results: l.Lost.Count, RewardMicros: int64(l.Reward),
+				ResultsHash: l.Lost.ResultsHash, Reason: l.Lost.Reason, AcceptedAt: l.AcceptedAt.UnixMilli(),
+			})
+			continue
+		}
 		r := l.Result
 		_ = enc.Encode(wire{ // cannot fail: plain values into memory
 			V: version, ResultID: l.ResultID, PayoutID: l.Payout.String(),

@@ -168,12 +168,16 @@ func readLine(text []byte) (Line, error) {
 	if !utf8.Valid(text) {
 		return Line{}, fmt.Errorf("%w: not UTF-8", ErrLine)
 	}
-	values, err := members(text)
+	var l Line
+	wanted := fields
+	if isLost(text) {
+		l.Lost, wanted = &Lost{}, lostFields()
+	}
+	values, err := members(text, wanted)
 	if err != nil {
 		return Line{}, err
 	}
-	var l Line
-	for i, f := range fields {
+	for i, f := range wanted {
 		missing := values[i] == nil
 		if missing && f.optional {
 			continue
@@ -185,11 +189,11 @@ func readLine(text []byte) (Line, error) {
 	return l, nil
 }
 
-// members are the values of the known fields, side by side with fields; nil
+// members are the values of the wanted fields, side by side with them; nil
 // where there is none. encoding/json alone would take "TASKID" for "taskId",
 // and the last of two.
-func members(text []byte) ([]json.RawMessage, error) {
-	values := make([]json.RawMessage, len(fields))
+func members(text []byte, wanted []field) ([]json.RawMessage, error) {
+	values := make([]json.RawMessage, len(wanted))
 	dec := json.NewDecoder(bytes.NewReader(text))
 	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
 		return nil, fmt.Errorf("%w: want a JSON object", ErrLine)
@@ -203,7 +207,7 @@ func members(text []byte) ([]json.RawMessage, error) {
 		if err := dec.Decode(&value); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrLine, err)
 		}
-		i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
+		i := slices.IndexFunc(wanted, func(f field) bool { return f.name == name })
 		if i < 0 {
 			continue
 		}

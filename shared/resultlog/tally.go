@@ -24,6 +24,8 @@ type Tally struct {
 type sum struct {
 	micros ledger.Micros
 	ids    [][sha256.Size]byte
+	lost   *Lost
+	worth  ledger.Micros // of the lost ones
 }
 
 // NewTally is one with no lines.
@@ -34,6 +36,9 @@ func NewTally() *Tally {
 // Add adds a line that Read has yielded. An error leaves the line out:
 // ErrTwice, or ledger.ErrOverflow.
 func (t *Tally) Add(l Line) error {
+	if l.Lost != nil {
+		return t.addLost(l)
+	}
 	id, err := hex.DecodeString(l.ResultID)
 	if err != nil || len(id) != sha256.Size {
 		return fmt.Errorf("result id %q: %w", l.ResultID, ErrLine)
@@ -57,12 +62,32 @@ func (t *Tally) Add(l Line) error {
 	return nil
 }
 
+// addLost adds what stands for the lost results of a payout, once for each.
+func (t *Tally) addLost(l Line) error {
+	p := t.payouts[l.Payout]
+	if p == nil {
+		p = &sum{}
+	}
+	if p.lost != nil {
+		return fmt.Errorf("lost results of payout %s: %w", l.Payout, ErrTwice)
+	}
+	micros, err := p.micros.Add(l.Reward)
+	if err != nil {
+		return fmt.Errorf("lost results of payout %s: %w", l.Payout, err)
+	}
+	p.micros, p.lost, p.worth = micros, l.Lost, l.Reward
+	t.payouts[l.Payout] = p
+	return nil
+}
+
 // Payout is what the log says of one payout: what its receipt must say, once
 // the payout has been opened and all its lines were added.
 type Payout struct {
-	Count       int64
-	Sum         ledger.Micros
-	ResultsHash string // ledger.ResultsHash of the ids
+	Count       int64         // those lost included
+	Sum         ledger.Micros // as well
+	ResultsHash string        // ledger.ResultsHash of the ids; when some are lost, the log's word
+	Lost        int64         // results that the log does not hold
+	LostSum     ledger.Micros // what they are worth
 }
 
 // Payouts are the sums so far. The ones that are not opened yet are among them.
@@ -73,7 +98,12 @@ func (t *Tally) Payouts() map[ledger.PayoutID]Payout {
 		for i, digest := range p.ids {
 			ids[i] = hex.EncodeToString(digest[:])
 		}
-		out[id] = Payout{Count: int64(len(ids)), Sum: p.micros, ResultsHash: ledger.ResultsHash(ids)}
+		sums := Payout{Count: int64(len(ids)), Sum: p.micros, ResultsHash: ledger.ResultsHash(ids)}
+		if p.lost != nil {
+			sums.Lost, sums.LostSum, sums.ResultsHash = p.lost.Count, p.worth, p.lost.ResultsHash
+			sums.Count += p.lost.Count
+		}
+		out[id] = sums
 	}
 	return out
 }

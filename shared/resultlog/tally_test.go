@@ -84,7 +84,7 @@ func TestTally(t *testing.T) {
 			}
 		}
 		got := tally.Payouts()
-		if want := (Payout{15, 15 * 120, ledger.ResultsHash(ids)}); len(got) != 2 || got[id] != want {
+		if want := (Payout{Count: 15, Sum: 15 * 120, ResultsHash: ledger.ResultsHash(ids)}); len(got) != 2 || got[id] != want {
 			t.Errorf("payout 1 of %d is %+v, want %+v", len(got), got[id], want)
 		}
 		if first == nil {

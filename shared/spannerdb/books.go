@@ -44,7 +44,8 @@ func (db *DB) CheckBooks(ctx context.Context) error {
 var workersQuery = "SELECT " + selectCredits + `,
   ARRAY(SELECT AS STRUCT ` + selectPayoutPublic + ` FROM WorkerPayouts AS p WHERE p.Worker = c.Worker ORDER BY p.Seq) AS Payouts,
   ARRAY(SELECT AS STRUCT r.PayoutSeq AS Seq, COUNT(*) AS Count, SUM(r.RewardMicros) AS Sum
-    FROM WorkerResults@{FORCE_INDEX=ResultsByPayout} AS r WHERE r.Worker = c.Worker GROUP BY r.PayoutSeq ORDER BY Seq) AS Results
+    FROM WorkerResults@{FORCE_INDEX=ResultsByPayout} AS r WHERE r.Worker = c.Worker GROUP BY r.PayoutSeq ORDER BY Seq) AS Results,
+  ARRAY(SELECT AS STRUCT l.PayoutSeq AS Seq, l.Results AS Count, l.RewardMicros AS Sum FROM LostResults AS l WHERE l.Worker = c.Worker ORDER BY Seq) AS Lost
 FROM WorkerCredits AS c`
 
 func workersOfBooks(ctx context.Context, tx *spanner.ReadOnlyTransaction, r *ledger.BooksReport) error {
@@ -53,6 +54,7 @@ func workersOfBooks(ctx context.Context, tx *spanner.ReadOnlyTransaction, r *led
 			creditRow
 			Payouts []*payoutPublicRow
 			Results []*struct{ Seq, Count, Sum int64 }
+			Lost    []*struct{ Seq, Count, Sum int64 }
 		}
 		if err := row.ToStruct(&found); err != nil {
 			return err
@@ -72,12 +74,15 @@ func workersOfBooks(ctx context.Context, tx *spanner.ReadOnlyTransaction, r *led
 		for _, s := range found.Results {
 			b.Results = append(b.Results, ledger.ResultSum{Seq: s.Seq, Count: s.Count, Sum: ledger.Micros(s.Sum)})
 		}
+		for _, l := range found.Lost {
+			b.Lost = append(b.Lost, ledger.ResultSum{Seq: l.Seq, Count: l.Count, Sum: ledger.Micros(l.Sum)})
+		}
 		r.AddWorker(b)
 		return nil
 	})
 }
 
-const strangersQuery = `SELECT DISTINCT Worker FROM (SELECT Worker FROM WorkerPayouts UNION ALL SELECT Worker FROM WorkerResults)
+const strangersQuery = `SELECT DISTINCT Worker FROM (SELECT Worker FROM WorkerPayouts UNION ALL SELECT Worker FROM WorkerResults UNION ALL SELECT Worker FROM LostResults)
 WHERE Worker NOT IN (SELECT Worker FROM WorkerCredits)`
 
 func strangersInBooks(ctx context.Context, tx *spanner.ReadOnlyTransaction, r *ledger.BooksReport) error {

@@ -29,7 +29,7 @@ const above = "0y"
 func (db *DB) BooksOfWorkers(ctx context.Context, from ledger.BooksMark, rows int) (out ledger.BooksSlice, err error) {
 	err = db.readOnly(ctx, func(ctx context.Context, tx *spanner.ReadOnlyTransaction) error {
 		s := &booksSlice{tx: tx, from: from, rows: max(rows, 1)}
-		for _, part := range []func(context.Context) error{s.readWorkers, s.readPayouts, s.readResults, s.readStrangers, s.readLost} {
+		for _, part := range []func(context.Context) error{s.readWorkers, s.readPayouts, s.readResults, s.readLostResults, s.readStrangers, s.readLost} {
 			if err := part(ctx); err != nil {
 				return err
 			}
@@ -206,6 +206,41 @@ func (s *booksSlice) readResults(ctx context.Context) error {
 		s.read += int(r.Count)
 	}
 	return nil
+}
+
+// readLostResults reads what was lost of these workers' payouts: hardly any
+// network has one.
+func (s *booksSlice) readLostResults(ctx context.Context) error {
+	workers := s.all()
+	keys := spanner.KeyRange{Start: spanner.Key{addressText(s.from.ID.Worker)}, End: spanner.Key{above}, Kind: spanner.ClosedClosed}
+	if s.from.ID.Seq == ledger.AllPayouts {
+		keys.Kind = spanner.OpenClosed
+	}
+	if n := len(workers); n > 0 && !s.last {
+		keys.End = spanner.Key{addressText(workers[n-1].Worker)}
+	} else if n == 0 && !s.last {
+		return nil
+	}
+	at := 0
+	return s.tx.Read(ctx, "LostResults", keys, lostColumns).Do(func(row *spanner.Row) error {
+		var worker string
+		var l ledger.ResultSum
+		var sum int64
+		if err := row.Columns(&worker, &l.Seq, &l.Count, &sum); err != nil {
+			return err
+		}
+		l.Sum = ledger.Micros(sum)
+		s.read++
+		for at < len(workers) && addressText(workers[at].Worker) < worker {
+			at++
+		}
+		if at < len(workers) && addressText(workers[at].Worker) == worker {
+			workers[at].Lost = append(workers[at].Lost, l)
+		} else {
+			s.stranger(worker)
+		}
+		return nil
+	})
 }
 
 // readStrangers looks between the workers for results of somebody who has no

@@ -23,8 +23,10 @@ type creditRow struct {
 	LastPayoutTx      spanner.NullString
 }
 
-var selectCredits = strings.Join([]string{"Worker", "PendingMicros", "InFlightMicros", "TotalEarnedMicros", "TotalPaidMicros",
-	"PayoutSeq", "PendingResults", "LastPayoutAt", "LastPayoutTx"}, ", ")
+var creditColumns = []string{"Worker", "PendingMicros", "InFlightMicros", "TotalEarnedMicros", "TotalPaidMicros",
+	"PayoutSeq", "PendingResults", "LastPayoutAt", "LastPayoutTx"}
+
+var selectCredits = strings.Join(creditColumns, ", ")
 
 func (r *creditRow) credits() ledger.Credits {
 	return ledger.Credits{

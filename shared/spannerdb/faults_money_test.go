@@ -197,6 +197,9 @@ var moneyVerbs = map[string]func(*network, common.Address) attempt{
 	},
 	"ReserveResultParts": reserveAttempt,
 	"CloseResultPart":    closeAttempt,
+	"RecoverResults":     recoverResultsAttempt,
+	"RecoverPayout":      recoverPayoutAttempt,
+	"RecoverPart":        recoverPartAttempt,
 	"TakeLease": func(n *network, w common.Address) attempt {
 		return attempt{
 			func(db *spannerdb.DB) error { return db.TakeLease(n.Context(), w.Hex(), "me", n.now, time.Minute) },

@@ -222,7 +222,7 @@ func (n *network) balanced() {
 }
 
 var tables = []string{"Tasks", "Assignments", "WorkerStandings", "WorkerCredits", "WorkerResults", "WorkerPayouts", "ReceiptBatches", "AdoptedReceipts", "PayoutDays", "Leases", "WalletReputation", "WalletLinks", "WalletLinkChanges",
-	"ResultLogOutbox", "ResultLogParts", "ResultLogContents"}
+	"ResultLogOutbox", "ResultLogParts", "ResultLogContents", "LostResults"}
 
 // dump is every row of every table.
 func (n *network) dump() []string {
