@@ -74,6 +74,7 @@ func (db *DB) Close() { db.client.Close() }
 // Spanner aborts it, until it commits or ctx ends; it returns the commit's
 // time. So fn resets its results first, wraps what it returns with %w, and
 // touches nothing but tx. tag names the transaction in Spanner's statistics.
+// What has begun when ctx ends is seen through (seenThrough).
 //
 // An error does not prove that nothing was committed: the answer may have
 // been lost. Every verb is written so that calling it again is right.
@@ -83,11 +84,38 @@ func (db *DB) readWrite(ctx context.Context, tag string, fn func(context.Context
 		return time.Time{}, fmt.Errorf("spannerdb: %s: %w", tag, err)
 	}
 	defer leave()
-	resp, err := db.client.ReadWriteTransactionWithOptions(ctx, fn, spanner.TransactionOptions{TransactionTag: tag})
+	lasting, cancel := seenThrough(ctx)
+	defer cancel()
+	resp, err := db.client.ReadWriteTransactionWithOptions(lasting, func(inside context.Context, tx *spanner.ReadWriteTransaction) error {
+		if err := ctx.Err(); err != nil { // nothing has begun yet, this time
+			return err
+		}
+		return fn(inside, tx)
+	}, spanner.TransactionOptions{TransactionTag: tag})
 	if err != nil {
 		return time.Time{}, fmt.Errorf("spannerdb: %s: %w", tag, err)
 	}
 	return resp.CommitTs, nil
+}
+
+// finishWithin is how long a transaction may go on after its context ended.
+const finishWithin = 10 * time.Second
+
+// seenThrough is a context that ends finishWithin after ctx does. The client
+// rolls nothing back of which it does not know that it began, nor a commit
+// that it gave up: when a caller hangs up at such a moment, the locks would
+// stay until Spanner finds the transaction idle, after ten seconds or more, and
+// every other transaction on those rows would wait for them.
+func seenThrough(ctx context.Context) (context.Context, context.CancelFunc) {
+	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-lasting.Done():
+		case <-time.After(finishWithin):
+			cancel()
+		}
+	})
+	return lasting, func() { stop(); cancel() }
 }
 
 // single is a strong read or query on its own, without locks. It is good for

@@ -6,7 +6,10 @@ var (
 	ReadOnly  = (*DB).readOnly
 
 	OffersStatement = (*DB).offersStatement
+	SeenThrough     = seenThrough
 )
+
+const FinishWithin = finishWithin
 
 // OpenGate lets transactions run side by side, as Spanner does.
 func OpenGate(db *DB) { db.gate = nil }
