@@ -23,10 +23,9 @@ func Build(ctx context.Context, lookup config.Lookup) (http.Handler, error) {
 	if err := config.Load(ctx, lookup, &c); err != nil {
 		return nil, err
 	}
-	db, err := spannerdb.OpenConfig(ctx, spannerdb.Config{Database: c.Database.Name, TaskShards: c.Database.TaskShards})
-	if err != nil {
-		return nil, err
-	}
+	db := database{web.NewOnce(func(ctx context.Context) (*spannerdb.DB, error) {
+		return spannerdb.OpenConfig(ctx, spannerdb.Config{Database: c.Database.Name, TaskShards: c.Database.TaskShards})
+	})}
 	log := telemetry.NewProjectLogger(os.Stderr, c.Log.Level, c.Log.Project)
 	return web.MinimumVersion(c.MinWorkerVersion, schema.Checked(New(Deps{
 		Store: db, Now: time.Now, TasksPerPoll: c.TasksPerPoll,

@@ -6,6 +6,8 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -30,6 +32,10 @@ type Database struct {
 
 func (d Database) check(p *problems) {
 	p.need(d.Name != "", "SPANNER_DATABASE", "projects/P/instances/I/databases/D")
+	if parts := strings.Split(d.Name, "/"); d.Name != "" && (len(parts) != 6 || slices.Contains(parts, "") ||
+		parts[0] != "projects" || parts[2] != "instances" || parts[4] != "databases") {
+		p.add("SPANNER_DATABASE", "is %q; want projects/P/instances/I/databases/D", d.Name)
+	}
 	p.between("TASK_SHARDS", d.TaskShards, 1, maxTaskShards)
 }
 

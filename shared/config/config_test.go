@@ -109,6 +109,8 @@ func TestRefusals(t *testing.T) {
 	}{
 		{&GetTasks{}, []string{"SPANNER_DATABASE", "-"}, "SPANNER_DATABASE"},
 		{&GetTasks{}, []string{"SPANNER_DATABASE", ""}, "SPANNER_DATABASE"},
+		{&GetTasks{}, []string{"SPANNER_DATABASE", "worker-network"}, "SPANNER_DATABASE"},
+		{&GetTasks{}, []string{"SPANNER_DATABASE", "projects/p/instances//databases/d"}, "SPANNER_DATABASE"},
 		{&GetTasks{}, []string{"TASKS_PER_POLL", "0"}, "TASKS_PER_POLL"},
 		{&GetTasks{}, []string{"TASKS_PER_POLL", "many"}, "many"},
 		{&GetTasks{}, []string{"MIN_WORKER_VERSION", "1.2.0"}, "MIN_WORKER_VERSION"},

@@ -21,8 +21,16 @@ import (
 // failure is remembered. The context that build gets does not end with the
 // request, so that clients made with it live on.
 func Lazy(log *slog.Logger, build func(context.Context) (http.Handler, error)) http.HandlerFunc {
-	l := &lazy{log: log, build: build}
-	return l.serveHTTP
+	made := NewOnce(build)
+	return func(w http.ResponseWriter, r *http.Request) {
+		handler, err := made.Get(r.Context())
+		if err != nil {
+			log.ErrorContext(r.Context(), "function cannot start", slog.Any("error", err))
+			answerError(w, http.StatusServiceUnavailable, api.ErrorBody{Error: "the function cannot start at the moment; its log says why; try again in a few seconds"})
+			return
+		}
+		handler.ServeHTTP(w, r)
+	}
 }
 
 // Deployed is a function as it is deployed: Lazy, made by build from the
@@ -43,60 +51,58 @@ func Deployed(build func(context.Context, func(name string) (string, bool)) (htt
 	})
 }
 
-type lazy struct {
-	log   *slog.Logger
-	build func(context.Context) (http.Handler, error)
+// Once is what is made once, when it is first needed. It is safe for concurrent
+// use.
+type Once[T any] struct {
+	build func(context.Context) (T, error)
 
 	mu      sync.Mutex
-	attempt *attempt // the one that runs, or that succeeded; else nil
+	attempt *attempt[T] // the one that runs, or that succeeded; else nil
 }
 
-// An attempt is one run of build. handler and err are set before done closes.
-type attempt struct {
-	done    chan struct{}
-	handler http.Handler
-	err     error
+// NewOnce is what build makes; its context ends with no caller's.
+func NewOnce[T any](build func(context.Context) (T, error)) *Once[T] { return &Once[T]{build: build} }
+
+// An attempt is one run of build. value and err are set before done closes.
+type attempt[T any] struct {
+	done  chan struct{}
+	value T
+	err   error
 }
 
-func (l *lazy) serveHTTP(w http.ResponseWriter, r *http.Request) {
-	handler, err := l.get(r.Context())
-	if err != nil {
-		l.log.ErrorContext(r.Context(), "function cannot start", slog.Any("error", err))
-		answerError(w, http.StatusServiceUnavailable, api.ErrorBody{Error: "the function cannot start at the moment; its log says why; try again in a few seconds"})
-		return
-	}
-	handler.ServeHTTP(w, r)
-}
-
-func (l *lazy) get(ctx context.Context) (http.Handler, error) {
-	l.mu.Lock()
-	a := l.attempt
+// Get is the value. Whoever comes while it is being made waits for it, as long
+// as ctx lasts; when that fails, all who waited have the error, and the next
+// call tries again.
+func (o *Once[T]) Get(ctx context.Context) (T, error) {
+	o.mu.Lock()
+	a := o.attempt
 	if a == nil {
-		a = &attempt{done: make(chan struct{})}
-		l.attempt = a
-		go l.run(context.WithoutCancel(ctx), a)
+		a = &attempt[T]{done: make(chan struct{})}
+		o.attempt = a
+		go o.run(context.WithoutCancel(ctx), a)
 	}
-	l.mu.Unlock()
+	o.mu.Unlock()
 	select {
 	case <-a.done:
-		return a.handler, a.err
+		return a.value, a.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("still starting: %w", ctx.Err())
+		var none T
+		return none, fmt.Errorf("still starting: %w", ctx.Err())
 	}
 }
 
-func (l *lazy) run(ctx context.Context, a *attempt) {
+func (o *Once[T]) run(ctx context.Context, a *attempt[T]) {
 	defer func() {
 		// Not in the request's goroutine, a panic would end the whole instance.
 		if p := recover(); p != nil {
 			a.err = fmt.Errorf("panic: %v", p)
 		}
 		if a.err != nil {
-			l.mu.Lock()
-			l.attempt = nil
-			l.mu.Unlock()
+			o.mu.Lock()
+			o.attempt = nil
+			o.mu.Unlock()
 		}
 		close(a.done)
 	}()
-	a.handler, a.err = l.build(ctx)
+	a.value, a.err = o.build(ctx)
 }
