@@ -21,7 +21,7 @@ type simulateCommand struct {
 	Warmup    time.Duration `default:"3m" help:"Simulated time before anything is counted."`
 	Duration  time.Duration `default:"10m" help:"Simulated time that is counted."`
 	PerPoll   int           `default:"10" help:"Tasks given to one poll at most."`
-	Shards    int           `default:"16" help:"Of the due queue."`
+	Shards    int           `help:"Of the due queue; 16 for 100,000 endpoints if not given, and fewer for fewer, down to one."`
 	Seed      uint64        `default:"1" help:"Of the randomness."`
 }
 

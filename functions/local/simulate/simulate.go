@@ -29,11 +29,17 @@ type Options struct {
 	Warmup    time.Duration // before anything is counted
 	Duration  time.Duration // that is counted
 	PerPoll   int           // tasks given to one poll at most
-	Shards    int
+	Shards    int           // of the due queue; 0: one for each endpointsPerShard
 	Seed      uint64
 }
 
+// endpointsPerShard leaves enough in a shard for a poll, which looks into two.
+const endpointsPerShard = 6_250
+
 func (o *Options) validate() error {
+	if o.Shards == 0 {
+		o.Shards = max(1, o.Endpoints/endpointsPerShard)
+	}
 	switch {
 	case o.Endpoints < 1 || o.Online < 1 || o.PerPoll < 1 || o.Shards < 1 || o.Duration <= 0:
 		return errors.New("simulate: --endpoints, --online, --per-poll, --shards and --duration must be positive")

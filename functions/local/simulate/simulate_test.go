@@ -195,3 +195,20 @@ func TestAgenda(t *testing.T) {
 		last = e
 	}
 }
+
+// With few endpoints spread over many shards polls find too little: the default
+// follows the endpoints.
+func TestShardsFollowTheEndpoints(t *testing.T) {
+	for endpoints, want := range map[int]int{1: 1, 2000: 1, 12_500: 2, 100_000: 16} {
+		o := small()
+		o.Endpoints, o.Shards = endpoints, 0
+		if err := o.validate(); err != nil || o.Shards != want {
+			t.Errorf("%d endpoints: %d shards, %v; want %d", endpoints, o.Shards, err, want)
+		}
+	}
+	o := small()
+	o.Shards = -1
+	if _, err := Run(o); err == nil {
+		t.Error("-1 shards were taken")
+	}
+}
