@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"sync"
 )
 
 // FormatUSD is an amount of USDC in USD with six decimals, as the protocol
@@ -16,12 +17,12 @@ func FormatUSD(micros int64) string {
 	return fmt.Sprintf("%s%d.%06d", sign, u/1_000_000, u%1_000_000)
 }
 
-var usd = regexp.MustCompile(`^([0-9]{1,12})\.([0-9]{6})$`)
+var usd = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9]{1,12})\.([0-9]{6})$`) })
 
 // ParseUSD reads, in micros, what FormatUSD writes for an amount that is not
 // negative.
 func ParseUSD(s string) (micros int64, err error) {
-	parts := usd.FindStringSubmatch(s)
+	parts := usd().FindStringSubmatch(s)
 	if parts == nil {
 		return 0, fmt.Errorf("%q is no amount in USD with six decimals", s)
 	}

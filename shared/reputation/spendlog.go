@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // LogName is one log of LLM calls: a day's, or a part of a day's. A log may lie
@@ -19,7 +20,9 @@ type LogName struct {
 
 // logObject is llm-calls/YYYY-MM-DD.jsonl, or a part file under
 // llm-calls/YYYY-MM-DD/; each may end in .gz (product.md, Reputation).
-var logObject = regexp.MustCompile(`^(llm-calls/(\d{4}-\d{2}-\d{2})(?:/[^/]+)?\.jsonl)(\.gz)?$`)
+var logObject = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(llm-calls/(\d{4}-\d{2}-\d{2})(?:/[^/]+)?\.jsonl)(\.gz)?$`)
+})
 
 // LogPrefix is what every log's object begins with.
 const LogPrefix = "llm-calls/"
@@ -27,7 +30,7 @@ const LogPrefix = "llm-calls/"
 // ParseLogName says which log an object holds; ok is false for any other
 // object.
 func ParseLogName(object string) (name LogName, gzipped, ok bool) {
-	m := logObject.FindStringSubmatch(object)
+	m := logObject().FindStringSubmatch(object)
 	if m == nil {
 		return LogName{}, false, false
 	}

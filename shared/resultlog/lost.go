@@ -50,7 +50,7 @@ func lostFields() (out []field) {
 		field{"type", "\"" + lostType + "\"", false, func(_ *Line, v json.RawMessage) bool { return string(v) == `"`+lostType+`"` }},
 		field{"results", "an integer above 0", false, func(l *Line, v json.RawMessage) bool { return to(&l.Lost.Count, v) && l.Lost.Count > 0 }},
 		field{"resultsHash", "64 lower-case hex digits", false, func(l *Line, v json.RawMessage) bool {
-			return to(&l.Lost.ResultsHash, v) && digest.MatchString(l.Lost.ResultsHash)
+			return to(&l.Lost.ResultsHash, v) && digest().MatchString(l.Lost.ResultsHash)
 		}},
 		field{"reason", "a string", false, func(l *Line, v json.RawMessage) bool { return to(&l.Lost.Reason, v) }},
 	)
@@ -62,8 +62,13 @@ func LostEntry(r ledger.Recovered, now time.Time) Entry {
 		Payout: r.ID, Reward: r.Lost.Sum, AcceptedAt: now.UTC().Truncate(time.Millisecond),
 		Lost: &Lost{Count: r.Lost.Count, ResultsHash: r.ResultsHash, Reason: r.Lost.Reason},
 	}
-	id := sha256.Sum256([]byte("lost results of payout " + r.ID.String()))
-	return Entry{ID: hex.EncodeToString(id[:]), AcceptedAt: l.AcceptedAt, Lines: Encode(l)}
+	return Entry{ID: LostID(r.ID), AcceptedAt: l.AcceptedAt, Lines: Encode(l)}
+}
+
+// LostID is the id of the entry that says what is lost of a payout.
+func LostID(payout ledger.PayoutID) string {
+	id := sha256.Sum256([]byte("lost results of payout " + payout.String()))
+	return hex.EncodeToString(id[:])
 }
 
 // InPart is a line and the file that has it.

@@ -11,6 +11,7 @@ import (
 	"iter"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -75,11 +76,13 @@ const Prefix = "results/"
 // Name is the part's object: "results/YYYY-MM-DD/part-<SHA-256 of the content>.jsonl".
 func (p Part) Name() string { return Prefix + p.Day + "/part-" + p.ID + ".jsonl" }
 
-var partName = regexp.MustCompile(`^results/(\d{4}-\d{2}-\d{2})/part-([0-9a-f]{64})\.jsonl$`)
+var partName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^results/(\d{4}-\d{2}-\d{2})/part-([0-9a-f]{64})\.jsonl$`)
+})
 
 // ParseName is the day and id of a part's name. Other names are ErrPart.
 func ParseName(name string) (day, id string, err error) {
-	m := partName.FindStringSubmatch(name)
+	m := partName().FindStringSubmatch(name)
 	if m != nil {
 		_, err = time.Parse(time.DateOnly, m[1])
 	}

@@ -10,6 +10,7 @@ import (
 	"iter"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -89,7 +90,7 @@ type field struct {
 var fields = []field{
 	{"v", "1", false, func(_ *Line, v json.RawMessage) bool { return string(v) == "1" }},
 	{"resultId", "64 lower-case hex digits", false, func(l *Line, v json.RawMessage) bool {
-		return to(&l.ResultID, v) && digest.MatchString(l.ResultID)
+		return to(&l.ResultID, v) && digest().MatchString(l.ResultID)
 	}},
 	{"payoutId", "a payout's id", false, func(l *Line, v json.RawMessage) bool {
 		var text string
@@ -153,7 +154,7 @@ func readTimings(l *Line, v json.RawMessage) bool {
 	return true
 }
 
-var digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
+var digest = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{64}$`) })
 
 // endOfDays is the year 10000, in ms since 1970: later days have no name of
 // the form YYYY-MM-DD.

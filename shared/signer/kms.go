@@ -126,10 +126,8 @@ func kmsError(doing string, err error) error {
 	return fmt.Errorf("signer: %s: %w", doing, err)
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 func checksum(data []byte) *wrapperspb.Int64Value {
-	return wrapperspb.Int64(int64(crc32.Checksum(data, castagnoli)))
+	return wrapperspb.Int64(int64(crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli))))
 }
 
 // checks reports whether sum is there and is data's: a missing checksum

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
@@ -65,7 +66,9 @@ type Domain struct {
 	Contract common.Address
 }
 
-var domainTypeHash = crypto.Keccak256([]byte("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"))
+var domainTypeHash = sync.OnceValue(func() []byte {
+	return crypto.Keccak256([]byte("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"))
+})
 
 // Separator is hashStruct of the domain (EIP-712): what USDC answers to
 // DOMAIN_SEPARATOR().
@@ -73,7 +76,7 @@ func (d Domain) Separator() common.Hash {
 	var chainID [32]byte
 	binary.BigEndian.PutUint64(chainID[24:], uint64(d.ChainID))
 	return crypto.Keccak256Hash(
-		domainTypeHash,
+		domainTypeHash(),
 		crypto.Keccak256([]byte(d.Name)),
 		crypto.Keccak256([]byte(d.Version)),
 		chainID[:],

@@ -8,6 +8,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -100,19 +101,19 @@ func object(body []byte) (map[string]json.RawMessage, error) {
 }
 
 var (
-	hashForm = regexp.MustCompile(`^0x[0-9a-fA-F]{64}$`)
-	codeForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_.:-]{0,95}$`)
+	hashForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^0x[0-9a-fA-F]{64}$`) })
+	codeForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9_.:-]{0,95}$`) })
 	// Longer than an address: a facilitator that quotes the call it made quotes
 	// the signature's r and s.
-	longHex = regexp.MustCompile(`[0-9a-fA-F]{41,}`)
+	longHex = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[0-9a-fA-F]{41,}`) })
 	// The same in hex or in base64, also in a URL. A code may be as long as that,
 	// made of words; in a text nothing is lost by it.
-	longRun = regexp.MustCompile(`[0-9a-zA-Z+/_%-]{41,}`)
+	longRun = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[0-9a-zA-Z+/_%-]{41,}`) })
 )
 
 // parseHash is the hash, or zero when it is not 0x and 64 hex digits.
 func parseHash(text string) common.Hash {
-	if !hashForm.MatchString(text) {
+	if !hashForm().MatchString(text) {
 		return common.Hash{}
 	}
 	return common.HexToHash(text)
@@ -129,7 +130,7 @@ func code(reason string) string {
 }
 
 func notCode(reason string) string {
-	if codeForm.MatchString(reason) && !longHex.MatchString(reason) {
+	if codeForm().MatchString(reason) && !longHex().MatchString(reason) {
 		return ""
 	}
 	return reason
@@ -148,7 +149,7 @@ func nonEmpty(texts ...string) []string {
 // Mask hides of a text by others, such as a facilitator or a node, what could
 // be an authorization or a part of one: any run of 41 or more characters of hex
 // or base64. An address stays; a transaction's hash does not.
-func Mask(text string) string { return longRun.ReplaceAllString(text, "[hidden]") }
+func Mask(text string) string { return longRun().ReplaceAllString(text, "[hidden]") }
 
 const maxDetail = 200
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 
 	"golang.org/x/mod/semver"
 
@@ -33,11 +34,11 @@ func MinimumVersion(minimum string, next http.Handler) http.Handler {
 	})
 }
 
-var inUserAgent = regexp.MustCompile(`(?:^| )worker-cli/(v?[0-9][^ ]{0,63})(?: |$)`)
+var inUserAgent = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?:^| )worker-cli/(v?[0-9][^ ]{0,63})(?: |$)`) })
 
 // workerVersion is the version that a worker-cli names, or "".
 func workerVersion(userAgent string) string {
-	m := inUserAgent.FindStringSubmatch(userAgent)
+	m := inUserAgent().FindStringSubmatch(userAgent)
 	if m == nil {
 		return ""
 	}
