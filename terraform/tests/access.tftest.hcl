@@ -69,6 +69,10 @@ run "no_default_accounts" {
     condition     = alltrue([for name, f in local.functions : endswith(f.function.build_config[0].environment_variables.GOFLAGS, ",one_function,${lower(f.function.build_config[0].entry_point)}")])
     error_message = "each function is built with itself alone"
   }
+  assert {
+    condition     = alltrue([for name, f in local.functions : f.function.service_config[0].max_instance_request_concurrency <= 100])
+    error_message = "an instance's one connection to Spanner (shared/spannerdb) carries 100 calls at once"
+  }
 }
 
 run "operators" {
