@@ -48,6 +48,8 @@ type network struct {
 	logTo    common.Address
 	fault    func(facilitator.Call) facilitator.Fault
 	client   *x402.Client
+	rail     string // the facilitator's URL
+	database string
 	sequence int
 }
 
@@ -98,7 +100,8 @@ func newNetwork(t *testing.T) *network {
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	t.Cleanup(f.Close)
-	if n.client, err = x402.NewClient(x402.Options{URL: server.URL, SettleTimeout: 2 * time.Second}); err != nil {
+	n.rail = server.URL
+	if n.client, err = x402.NewClient(x402.Options{URL: n.rail, SettleTimeout: 2 * time.Second}); err != nil {
 		t.Fatal(err)
 	}
 	n.useNewDatabase()
@@ -109,7 +112,8 @@ func newNetwork(t *testing.T) *network {
 }
 
 func (n *network) useNewDatabase() {
-	n.db = spannertest.Open(n.T, spannertest.New(n.T))
+	n.database = spannertest.New(n.T)
+	n.db = spannertest.Open(n.T, n.database)
 	n.must(n.db.LoadTasks(n.Context(), time.Now(), tasks(40)))
 	n.deps = n.wire(n.client, slog.New(slog.NewTextHandler(n.log, nil)))
 }
@@ -188,12 +192,15 @@ func (n *network) open(task int, worker common.Address) ledger.PayoutID {
 }
 
 // push delivers a hint and returns the status.
-func (n *network) push(h hint.Hint) int {
+func (n *network) push(h hint.Hint) int { return n.deliver(processpayout.New(n.deps), h) }
+
+// deliver is push, to a function that was made otherwise.
+func (n *network) deliver(to http.Handler, h hint.Hint) int {
 	n.Helper()
 	body, err := hint.EncodePush("projects/p/subscriptions/s", hint.Message{ID: "m", Data: h.Encode()})
 	n.must(err)
 	rec := httptest.NewRecorder()
-	processpayout.New(n.deps).ServeHTTP(rec, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body)))
+	to.ServeHTTP(rec, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body)))
 	_, _ = io.Copy(io.Discard, rec.Body)
 	return rec.Code
 }
