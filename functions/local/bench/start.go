@@ -14,16 +14,18 @@ import (
 )
 
 const (
-	maxStart = 1.3 // times a bare functions-framework program
-	starts   = 40  // of each program
+	maxStart     = 1.3  // times a bare functions-framework program
+	maxOverFloor = 1.25 // times the floor; how a program lies in memory alone makes a tenth
+	starts       = 40   // of each program
 )
 
 // firstAnswer times a cold GetTasks against a bare functions-framework program.
 // The target is on the first answer that the function can give by itself, 400
 // for a missing address: that is what this code and what it links cost. Beside
 // it stand the floor, which is a bare program that links the Spanner client and
-// uses nothing of it, and a worker's first answer, which waits for a database,
-// too, whose time is the emulator's here.
+// uses nothing of it (docs/cloud.md says why the target is below it), and a
+// worker's first answer, which waits for a database, too, whose time is the
+// emulator's here.
 func firstAnswer(ctx context.Context, notes io.Writer) (_ []figure, err error) {
 	dir, err := os.MkdirTemp("", "start-")
 	if err != nil {
@@ -58,7 +60,7 @@ func firstAnswer(ctx context.Context, notes io.Writer) (_ []figure, err error) {
 	return []figure{
 		{Name: "start.first_answer_ratio", Value: ratio(first[2], first[0]), Unit: "x", Max: maxStart},
 		{Name: "start.floor_ratio", Value: ratio(first[1], first[0]), Unit: "x"},
-		{Name: "start.over_floor_ratio", Value: ratio(first[2], first[1]), Unit: "x"},
+		{Name: "start.over_floor_ratio", Value: ratio(first[2], first[1]), Unit: "x", Max: maxOverFloor},
 		{Name: "start.first_answer", Value: milliseconds(first[2]), Unit: "ms"},
 		{Name: "start.first_tasks_ratio", Value: ratio(tasks[1], tasks[0]), Unit: "x"},
 	}, nil
