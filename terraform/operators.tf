@@ -27,6 +27,15 @@ resource "google_pubsub_topic_iam_member" "operator" {
   member = each.value
 }
 
+# What a restored database has forgotten is read from the result log.
+resource "google_storage_bucket_iam_member" "operator" {
+  for_each = toset(var.operators)
+
+  bucket = google_storage_bucket.results.name
+  role   = "roles/storage.objectViewer"
+  member = each.value
+}
+
 # For the address of the treasury's key.
 resource "google_kms_crypto_key_iam_member" "operator" {
   for_each = var.treasury_kms_key ? toset(var.operators) : toset([])

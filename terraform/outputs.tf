@@ -52,6 +52,7 @@ output "operator_environment" {
     PAYOUT_DEAD_LETTER_SUBSCRIPTION = "projects/${var.project_id}/subscriptions/${google_pubsub_subscription.payouts_dead.name}"
     PAYOUT_TOPIC                    = local.topic
     RECONCILE_FROM_BLOCK            = tostring(var.reconcile_from_block)
+    RESULT_LOG_BUCKET               = google_storage_bucket.results.name
     SPANNER_DATABASE                = local.database
     TASK_SHARDS                     = tostring(var.task_shards)
     },

@@ -41,6 +41,7 @@ var granted = map[string]struct{ role, member string }{
 	"google_spanner_database_iam_member.operator":                        {`"roles/spanner.databaseUser"`, `each.value`},
 	"google_pubsub_subscription_iam_member.operator":                     {`"roles/pubsub.subscriber"`, `each.value`},
 	"google_pubsub_topic_iam_member.operator":                            {`"roles/pubsub.publisher"`, `each.value`},
+	"google_storage_bucket_iam_member.operator":                          {`"roles/storage.objectViewer"`, `each.value`},
 	"google_kms_crypto_key_iam_member.operator":                          {`"roles/cloudkms.publicKeyViewer"`, `each.value`},
 	"google_kms_crypto_key_iam_member.processpayout":                     {`each.value`, `module.processpayout[0].member`},
 }

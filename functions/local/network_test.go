@@ -292,6 +292,11 @@ func readPart(t *testing.T, client *storage.Client, name string, seen map[string
 
 func auditAll(t *testing.T, node *chain.Client, m network.Money) audit.Report {
 	t.Helper()
+	return trailOf(t, node, m).Report()
+}
+
+func trailOf(t *testing.T, node *chain.Client, m network.Money) *audit.Trail {
+	t.Helper()
 	heads, err := node.Heads(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -303,7 +308,7 @@ func auditAll(t *testing.T, node *chain.Client, m network.Money) audit.Report {
 	if err := trail.Walk(t.Context(), node, 0, heads.Safe.Number); err != nil {
 		t.Fatal(err)
 	}
-	return trail.Report()
+	return trail
 }
 
 func untilAssigned(t *testing.T, w *testWorker) {

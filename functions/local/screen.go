@@ -96,6 +96,8 @@ func operatorCommand(n *network.Network) string {
 	set("TREASURY_ADDRESS", n.Money.Treasury.Hex())
 	set("LOG_SENDER_ADDRESSES", n.Money.LogSender.Hex())
 	set("BLOCKRUN_LOG_ADDRESS", n.Money.LogAddress.Hex())
+	set("STORAGE_EMULATOR_HOST", strings.TrimPrefix(n.Storage, "http://"))
+	set("RESULT_LOG_BUCKET", "result-log")
 	if n.Money.Relayer != (common.Address{}) {
 		set("RELAYER_ADDRESS", n.Money.Relayer.Hex())
 	}

@@ -43,6 +43,7 @@ Examples:
   go run ./functions/ops payouts list --stuck       what waits, why, and until when
   go run ./functions/ops payouts requeue --failed   have ProcessPayout look at them again
   go run ./functions/ops payouts pause --reason "treasury moves"
+  go run ./functions/ops payouts recover --since 2026-11-22T09:00:00Z    after a restore
   go run ./functions/ops reconcile                  compare the books with the chain, now
   go run ./functions/ops balances                   what is left, and for how many days
 
@@ -85,6 +86,7 @@ type payoutsCmd struct {
 	Requeue payoutsRequeueCmd `cmd:"" help:"Have ProcessPayout look at payouts again: failed ones, and such as wait. Their nonce stays, so none can be paid twice."`
 	Pause   payoutsPauseCmd   `cmd:"" help:"Stop signing and sending, everywhere and at once. What is under way is booked."`
 	Resume  payoutsResumeCmd  `cmd:"" help:"Go on."`
+	Recover payoutsRecoverCmd `cmd:"" help:"After the database was restored to an earlier hour: book the payouts of the lost time, and what they were for, from the chain and the result log."`
 	Status  payoutsStatusCmd  `cmd:"" help:"Whether payouts are paused, and how many are in which state."`
 }
 

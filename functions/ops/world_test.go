@@ -143,11 +143,13 @@ func (w *world) payout(id ledger.PayoutID) ledger.Payout {
 // and does nothing.
 func TestWhatIsMissingIsNamed(t *testing.T) {
 	for text, want := range map[string]string{
-		"tasks list":          "SPANNER_DATABASE is not set; set it to projects/P/instances/I/databases/D",
-		"payouts list":        "SPANNER_DATABASE",
-		"payouts pause":       "SPANNER_DATABASE",
-		"payouts resume":      "SPANNER_DATABASE",
-		"payouts status":      "SPANNER_DATABASE",
+		"tasks list":     "SPANNER_DATABASE is not set; set it to projects/P/instances/I/databases/D",
+		"payouts list":   "SPANNER_DATABASE",
+		"payouts pause":  "SPANNER_DATABASE",
+		"payouts resume": "SPANNER_DATABASE",
+		"payouts status": "SPANNER_DATABASE",
+
+		"payouts recover --since 2026-11-22T09:00:00Z": "RESULT_LOG_BUCKET is not set",
 		"schema":              "SPANNER_DATABASE",
 		"balances":            "BASE_RPC_URL is not set",
 		"reconcile":           "LOG_SENDER_ADDRESSES is not set",
@@ -172,6 +174,8 @@ func TestUsage(t *testing.T) {
 		{"payouts list --limit 0", "want 1 to 10000"},
 		{"payouts requeue", "say which payouts"},
 		{"payouts requeue --failed 0xab-1", "say which payouts"},
+		{"payouts recover", "--since"},
+		{"payouts recover --since yesterday", "--since"},
 		{"payouts requeue 0x12-1", "is no payout id"},
 		{"reconcile --as ann", "--accept"},
 		{"reconcile --accept x", "say who accepts it"},

@@ -52,6 +52,32 @@ func (c *OperatorFindings) Validate() error {
 	return p.err()
 }
 
+// OperatorRecover is what it takes to tell a restored database of the time that it
+// lost.
+type OperatorRecover struct {
+	Database Database
+	Money    Money
+	PayoutThreshold
+	RPC        Secret    `env:"BASE_RPC_URL"`
+	LogAddress Address   `env:"BLOCKRUN_LOG_ADDRESS"`
+	LogSenders []Address `env:"LOG_SENDER_ADDRESSES"` // all that ever wrote receipts, with commas
+	FromBlock  uint64    `env:"RECONCILE_FROM_BLOCK, default=0"`
+	ResultLog  string    `env:"RESULT_LOG_BUCKET"`
+}
+
+// Validate reports values that could not work.
+func (c *OperatorRecover) Validate() error {
+	var p problems
+	c.Database.check(&p)
+	c.Money.check(&p)
+	c.PayoutThreshold.check(&p)
+	p.need(c.RPC != "", "BASE_RPC_URL", "the URL of a node of the chain")
+	p.need(c.LogAddress != (Address{}), "BLOCKRUN_LOG_ADDRESS", "the address that receipts are sent to")
+	p.need(len(c.LogSenders) > 0, "LOG_SENDER_ADDRESSES", "the address of the log sender's key; of several, with commas between them")
+	p.need(c.ResultLog != "", "RESULT_LOG_BUCKET", "the bucket that accepted results are exported to, without gs://")
+	return p.err()
+}
+
 // OperatorLetters is what the dead letters of ProcessPayout need.
 type OperatorLetters struct {
 	Database    Database

@@ -69,6 +69,7 @@ const again = "results were credited after the restore: close the API, restore t
 
 // Step is one payout number, in order.
 type Step struct {
+	Seq     int64
 	Results []resultlog.InPart // to be credited under this number
 	Close   *ledger.Recovered  // then; nil: the number stays open, and its results pending
 	Said    bool               // the log says already what is lost of it
@@ -143,13 +144,19 @@ func (n *numbers) at(seq int64) *number {
 func (p Policy) sort(b Books, e Evidence, plan *Plan) (*numbers, error) {
 	w := &numbers{numbers: map[int64]*number{}, last: b.Credits.PayoutSeq - 1}
 	logged := map[string]bool{}
-	for _, l := range e.Lines {
-		logged[l.ResultID] = true
-		switch {
-		case l.Lost != nil:
+	inOrder := slices.SortedStableFunc(slices.Values(e.Lines), func(a, b resultlog.InPart) int { return a.AcceptedAt.Compare(b.AcceptedAt) })
+	for _, l := range inOrder {
+		if l.Lost != nil {
 			if l.Payout.Seq >= b.Credits.PayoutSeq {
 				w.at(l.Payout.Seq).said = true
 			}
+			continue
+		}
+		if logged[l.ResultID] {
+			continue // exported twice, or accepted again, after an earlier restore: it counts once
+		}
+		logged[l.ResultID] = true
+		switch {
 		case b.Stored[l.ResultID]:
 			w.at(max(l.Payout.Seq, b.Credits.PayoutSeq)) // it was perhaps credited by a run that went no further
 		case b.Whole[l.Payout.Seq]:
@@ -198,7 +205,7 @@ func (p Policy) sort(b Books, e Evidence, plan *Plan) (*numbers, error) {
 // are results that it was paid without.
 func (p Policy) close(worker common.Address, n *number, closed bool) (step Step, rest []resultlog.InPart, err error) {
 	r := &ledger.Recovered{ID: ledger.PayoutID{Worker: worker, Seq: n.seq}}
-	step = Step{Results: n.lines, Said: n.said}
+	step = Step{Seq: n.seq, Results: n.lines, Said: n.said}
 	if n.paid != nil {
 		if rest, err = n.settle(r); err != nil {
 			return Step{}, nil, err

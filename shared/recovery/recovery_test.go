@@ -147,6 +147,20 @@ func TestPlan(t *testing.T) {
 				s.line(3, 90+i)
 			}
 		}, "+1 3 paid 60, +4 4 opened 120, moved 4", false},
+		{"exported twice", 1, func(s *story) {
+			s.line(3, 1)
+			s.line(3, 1)
+			s.paid(3, 60)
+		}, "+1 3 paid 60", false},
+		{"accepted again after an earlier restore", 0, func(s *story) {
+			s.line(4, 2)
+			s.line(3, 1)
+			again := s.Lines[1]
+			again.Payout.Seq, again.AcceptedAt = 4, since.Add(90*time.Minute)
+			s.Lines = append([]resultlog.InPart{again}, s.Lines...)
+			s.paid(3, 30)
+			s.paid(4, 60)
+		}, "+1 3 paid 30, +1 4 paid 60 lost 1/30", false},
 		{"booked by ProcessPayout", 0, func(s *story) {
 			s.paid(2, 100)
 			s.Rows = []ledger.Payout{{ID: ledger.PayoutID{Worker: worker, Seq: 2}, Amount: 100, State: ledger.Failed}}

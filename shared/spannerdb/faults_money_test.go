@@ -200,6 +200,7 @@ var moneyVerbs = map[string]func(*network, common.Address) attempt{
 	"RecoverResults":     recoverResultsAttempt,
 	"RecoverPayout":      recoverPayoutAttempt,
 	"RecoverPart":        recoverPartAttempt,
+	"RecoverTasks":       recoverTasksAttempt,
 	"TakeLease": func(n *network, w common.Address) attempt {
 		return attempt{
 			func(db *spannerdb.DB) error { return db.TakeLease(n.Context(), w.Hex(), "me", n.now, time.Minute) },

@@ -258,3 +258,16 @@ func (n *network) dml(statement string) {
 	})
 	n.must(err)
 }
+
+func recoverTasksAttempt(n *network, w common.Address) attempt {
+	n.credit(result(taskID(0), w, n.now)) // not assigned
+	before := n.number("SELECT Cycle FROM Tasks WHERE TaskId = '" + taskID(0) + "'")
+	won := map[string][]recovery.Won{taskID(0): {{Cycle: before, At: n.now}, {Cycle: before + 3, At: n.now.Add(time.Second)}}, "task_gone": {{Cycle: 1, At: n.now}}}
+	return attempt{
+		func(db *spannerdb.DB) error { return db.RecoverTasks(n.Context(), won, n.now) },
+		func() {
+			same(n, "cycle", n.number("SELECT Cycle FROM Tasks WHERE TaskId = '"+taskID(0)+"'"), before+4)
+			same(n, "due", n.number("SELECT UNIX_SECONDS(DueAt) FROM Tasks WHERE TaskId = '"+taskID(0)+"'"), n.now.Add(31*time.Second).Unix())
+		},
+	}
+}

@@ -84,8 +84,8 @@ run "operators" {
   }
 
   assert {
-    condition     = toset([google_spanner_database_iam_member.operator["group:ops@example.com"].role, google_pubsub_subscription_iam_member.operator["group:ops@example.com"].role, google_pubsub_topic_iam_member.operator["group:ops@example.com"].role, google_kms_crypto_key_iam_member.operator["group:ops@example.com"].role]) == toset(["roles/spanner.databaseUser", "roles/pubsub.subscriber", "roles/pubsub.publisher", "roles/cloudkms.publicKeyViewer"])
-    error_message = "operators use the database, take dead letters and bring them back, and see the key's address; they never sign"
+    condition     = toset([google_spanner_database_iam_member.operator["group:ops@example.com"].role, google_pubsub_subscription_iam_member.operator["group:ops@example.com"].role, google_pubsub_topic_iam_member.operator["group:ops@example.com"].role, google_kms_crypto_key_iam_member.operator["group:ops@example.com"].role, google_storage_bucket_iam_member.operator["group:ops@example.com"].role]) == toset(["roles/storage.objectViewer", "roles/spanner.databaseUser", "roles/pubsub.subscriber", "roles/pubsub.publisher", "roles/cloudkms.publicKeyViewer"])
+    error_message = "operators use the database, read the result log, take dead letters and bring them back, and see the key's address; they never sign"
   }
   assert {
     condition     = google_pubsub_subscription_iam_member.operator["group:ops@example.com"].subscription == "payouts-dead" && google_pubsub_topic_iam_member.operator["group:ops@example.com"].topic == "payouts"

@@ -1,0 +1,197 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/BlockRunAI/worker-network/shared/chain"
+	"github.com/BlockRunAI/worker-network/shared/ledger"
+	"github.com/BlockRunAI/worker-network/shared/receipt"
+	"github.com/BlockRunAI/worker-network/shared/resultlog"
+)
+
+// onChain is what the chain has of the lost time, by worker.
+type onChain struct {
+	transfers map[common.Address][]chain.Transfer // by authorizations
+	receipts  map[common.Address]map[int64]receipt.Receipt
+}
+
+// margin is how much earlier than the backup the chain is read: the clocks of
+// the two differ.
+const margin = 10 * time.Minute
+
+// readChain reads it, from a little before the backup to the safe block.
+func (d Deps) readChain(ctx context.Context, f *Found) (*onChain, error) {
+	heads, err := d.Chain.Heads(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f.To = heads.Safe.Number
+	if f.From, err = d.blockAt(ctx, d.Policy.Since.Add(-margin), f.To); err != nil {
+		return nil, err
+	}
+	c := &onChain{map[common.Address][]chain.Transfer{}, map[common.Address]map[int64]receipt.Receipt{}}
+	var sent ledger.Micros
+	err = d.Chain.TransfersFrom(ctx, d.Policy.Token, d.Policy.Treasury, f.From, heads.Latest.Number, func(t chain.Transfer) (err error) {
+		if t.Block > f.To {
+			return unsafe(t.Tx, t.Block, f.To)
+		}
+		if t.Nonce == (common.Hash{}) {
+			f.Foreign++
+		} else {
+			c.transfers[t.To] = append(c.transfers[t.To], t)
+		}
+		sent, err = sent.Add(t.Value)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	// A payout that the node leaves out would be opened once more under its number.
+	if err := d.History.CheckTransfers(ctx, d.Policy.Token, d.Policy.Treasury, f.From, f.To, sent); err != nil {
+		return nil, err
+	}
+	for _, sender := range d.Senders {
+		err := d.History.LogTransactionsOf(ctx, sender, d.LogAddress, f.From, f.To, func(tx chain.LogTransaction) error {
+			found, err := receipt.Decode(tx.Calldata)
+			if err != nil {
+				return nil // Reconcile tells of it
+			}
+			for _, r := range found {
+				c.receipt(r)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// receipt keeps the first one of each payout.
+func (c *onChain) receipt(r receipt.Receipt) {
+	of := c.receipts[r.Worker()]
+	if of == nil {
+		of = map[int64]receipt.Receipt{}
+		c.receipts[r.Worker()] = of
+	}
+	if _, twice := of[r.PayoutID.Seq]; !twice {
+		of[r.PayoutID.Seq] = r
+	}
+}
+
+// blockAt is the first block, up to last, that is not older than at.
+func (d Deps) blockAt(ctx context.Context, at time.Time, last uint64) (uint64, error) {
+	from, to := min(d.FromBlock, last), last
+	for from < to {
+		middle := from + (to-from)/2
+		h, err := d.Chain.HeadAt(ctx, middle)
+		if err != nil {
+			return 0, err
+		}
+		if h.Time < at.Unix() {
+			from = middle + 1
+		} else {
+			to = middle
+		}
+	}
+	return from, nil
+}
+
+// waited is how long a result may have waited to be exported, at the time of the
+// backup.
+const waited = 7 * 24 * time.Hour
+
+// readLog reads the lines of all files that the books do not know.
+func (d Deps) readLog(ctx context.Context, f *Found) ([]resultlog.InPart, error) {
+	var names, ids []string
+	days := map[string]string{}
+	err := d.Results.Names(ctx, d.Policy.Since.Add(-waited).UTC().Format(time.DateOnly), func(name string) error {
+		day, id, err := resultlog.ParseName(name)
+		if err != nil {
+			return nil // no part of the log: an audit tells of it
+		}
+		names, ids, days[id] = append(names, name), append(ids, id), day
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	known, err := d.Parts.KnownParts(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var unknown []string
+	for i, name := range names {
+		if !known[ids[i]] {
+			unknown = append(unknown, name)
+			f.parts = append(f.parts, part{PartName: resultlog.PartName{ID: ids[i], Day: days[ids[i]]}})
+		}
+	}
+	read := make([][]resultlog.InPart, len(unknown))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0)) // signatures take time
+	for i, name := range unknown {
+		group.Go(func() (err error) {
+			read[i], err = d.readPart(ctx, name, &f.parts[i].PartName)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	var all []resultlog.InPart
+	for _, lines := range read {
+		all = append(all, lines...)
+	}
+	f.Files, f.Lines = len(unknown), len(all)
+	return all, nil
+}
+
+// readPart reads and verifies one file. It must be what its name says, to the
+// last line: money is posted by it.
+func (d Deps) readPart(ctx context.Context, name string, as *resultlog.PartName) ([]resultlog.InPart, error) {
+	r, err := d.Results.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	counted := &counter{Reader: r}
+	var out []resultlog.InPart
+	for line, err := range resultlog.ReadPart(name, counted) {
+		if err == nil {
+			err = resultlog.Verify(line)
+		}
+		if errors.Is(err, resultlog.ErrLine) || errors.Is(err, resultlog.ErrPart) || errors.Is(err, resultlog.ErrFalse) {
+			err = fmt.Errorf("%w: %w", ErrLog, err)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		}
+		out = append(out, resultlog.InPart{Line: line})
+	}
+	as.Bytes = counted.n
+	for i := range out {
+		out[i].Part = *as
+	}
+	return out, nil
+}
+
+type counter struct {
+	io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += int64(n)
+	return n, err
+}
