@@ -67,8 +67,8 @@ func TestTasksLoad(t *testing.T) {
 func TestBadFiles(t *testing.T) {
 	w := newWorld(t)
 	bad := w.file(twoTasks + "- id: twice\n  url: ftp://h.org/\n- id: health\n  url: https://h.org/\n")
-	w.says(exitUsage, line("tasks load --yes "+bad), bad, "nothing was loaded", `line 7: task 3 ("twice"): url`, `line 9: task 4 ("health"): the id health stands twice`)
-	w.says(exitUsage, line("tasks load --yes "+w.file("tasks:\n- id: a\n  url: https://h.org/\n  every: 5s\n")), "line 4: field every not found")
+	w.says(exitUsage, line("tasks load --yes "+bad), bad, "nothing was loaded", `line 8: task 3 ("twice"): url`, `line 9: task 4 ("health"): the id health stands twice`)
+	w.says(exitUsage, line("tasks load --yes "+w.file("tasks:\n- id: a\n  url: https://h.org/\n  every: 5s\n")), `line 4: task 1 ("a"): there is no field every; want one of id, url`)
 	private := w.file("tasks: [{id: a, url: 'http://127.0.0.1:9000/'}]")
 	w.says(exitUsage, line("tasks load --yes "+private), "workers check no port 9000")
 	w.says(exitUsage, line("tasks load --yes "+w.file("")), "no tasks")

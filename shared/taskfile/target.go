@@ -26,17 +26,6 @@ var (
 	number    = regexp.MustCompile(`(^|\.)([0-9]+|0x[0-9a-f]*)$`) // an IPv4 address in an odd spelling
 )
 
-func permitted(address string, permit func(*url.URL) error) error {
-	u, err := url.Parse(address)
-	if err == nil {
-		err = permit(u)
-	}
-	if err != nil {
-		return fmt.Errorf("url %q: %w", address, err)
-	}
-	return nil
-}
-
 // publicTarget says why no worker would check u, if that can be seen from u.
 func publicTarget(u *url.URL) error {
 	if !slices.Contains(ports, u.Port()) {

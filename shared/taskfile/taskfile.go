@@ -3,18 +3,13 @@
 package taskfile
 
 import (
-	"bytes"
 	"cmp"
 	_ "embed"
 	"errors"
-	"fmt"
-	"io"
 	"net/url"
 	"regexp"
 	"slices"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
@@ -37,30 +32,10 @@ const (
 	maxReward   = 1_000_000_000 // 1,000 USDC for one check is a slip of the pen
 )
 
-// entry is a task as the file has it; pointers tell "absent" from zero.
-type entry struct {
-	ID             string `yaml:"id"`
-	Type           string `yaml:"type"`
-	URL            string `yaml:"url"`
-	ExpectedStatus *whole `yaml:"expectedStatus"`
-	TimeoutMs      *whole `yaml:"timeoutMs"`
-	RewardMicros   *whole `yaml:"rewardMicros"`
-	Interval       string `yaml:"interval"`
-	BuyerTier      string `yaml:"buyerTier"`
-	Class          string `yaml:"class"`
-	Region         string `yaml:"region"`
-	// Regions makes a task for each of them, all in one group: premium buyers
-	// are promised checks from several in one window. The id of each is the
-	// entry's, a colon and the region.
-	Regions []string `yaml:"regions"`
-	Paused  bool     `yaml:"paused"`
-}
-
-// Parse reads a list of tasks. The error names every task that is wrong, with
-// its line; then
-// no task is returned. A target that workers refuse to check is wrong, too: an
-// address that is not public, a name of a local network, a port beside 80,
-// 443, 8080 and 8443.
+// Parse reads a list of tasks. The error names all that is wrong, each mistake
+// with its line and task and what to write instead; then no task is returned. A
+// target that workers refuse to check is wrong, too: an address that is not
+// public, a name of a local network, a port beside 80, 443, 8080 and 8443.
 func Parse(text []byte) ([]schedule.Task, error) { return parse(text, publicTarget) }
 
 // ParseLocal is Parse for a network of one's own, whose workers run with
@@ -70,36 +45,21 @@ func ParseLocal(text []byte) ([]schedule.Task, error) {
 }
 
 func parse(text []byte, permit func(*url.URL) error) ([]schedule.Task, error) {
-	var file struct {
-		Tasks []entry `yaml:"tasks"`
-	}
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("taskfile: %w", err)
-	}
-	if len(file.Tasks) == 0 {
-		return nil, errors.New("taskfile: no tasks; want a list under the key \"tasks\"")
-	}
-	lines := linesOf(text)
+	entries, bad := read(text)
 	var tasks []schedule.Task
-	var bad []error
 	seen := map[string]bool{}
-	for i, e := range file.Tasks {
-		expanded, err := e.tasks()
-		if err == nil {
-			err = permitted(e.URL, permit)
+	for i, e := range entries {
+		var expanded []schedule.Task
+		if !e.empty {
+			expanded = e.tasks(permit)
 		}
 		for _, t := range expanded {
-			if err == nil && seen[t.ID] {
-				err = fmt.Errorf("the id %s stands twice in the list", t.ID)
+			if seen[t.ID] {
+				e.wrong("id", "the id %s stands twice in the list; give one of them another", t.ID)
 			}
 			seen[t.ID] = true
 		}
-		if err != nil {
-			bad = append(bad, fmt.Errorf("taskfile: line %d: task %d (%q): %w", lines[i], i+1, e.ID, err))
-			continue
-		}
+		bad = append(bad, e.errors(i)...)
 		tasks = append(tasks, expanded...)
 	}
 	if len(bad) > 0 {
@@ -108,121 +68,110 @@ func parse(text []byte, permit func(*url.URL) error) ([]schedule.Task, error) {
 	return tasks, nil
 }
 
-// linesOf are the lines on which the tasks of a file begin that was read well.
-func linesOf(text []byte) map[int]int {
-	var file struct {
-		Tasks []yaml.Node `yaml:"tasks"`
-	}
-	lines := map[int]int{}
-	if err := yaml.Unmarshal(text, &file); err == nil {
-		for i, n := range file.Tasks {
-			lines[i] = n.Line
-		}
-	}
-	return lines
-}
-
 var (
 	idForm     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]*$`)
 	buyerTiers = []schedule.BuyerTier{schedule.BestEffort, schedule.StandardBuyer, schedule.PremiumBuyer}
 	classes    = []schedule.Class{schedule.Standard, schedule.Priority, schedule.HighValue, schedule.Enterprise}
 )
 
-// tasks are the entry's: one, or one for each of its regions.
-func (e entry) tasks() ([]schedule.Task, error) {
-	t, err := e.task()
-	if err != nil || len(e.Regions) == 0 {
-		return []schedule.Task{t}, err
+// tasks are the entry's: one, or one for each of its regions. What is wrong
+// with it is noted.
+func (e *entry) tasks(permit func(*url.URL) error) []schedule.Task {
+	t := e.task()
+	e.checkTarget(permit)
+	if len(e.Regions) == 0 {
+		return []schedule.Task{t}
 	}
 	if e.Region != "" {
-		return nil, errors.New("region and regions: want one of them")
+		e.wrong("region", "region and regions: want one of them")
 	}
 	var out []schedule.Task
 	for i, region := range e.Regions {
 		t.ID, t.Group, t.Region = e.ID+":"+region, e.ID, region
 		switch {
 		case !idForm.MatchString(region) || len(region) > maxRegion:
-			return nil, fmt.Errorf("regions: %q: want 1 to %d letters, digits and . _ : -", region, maxRegion)
+			e.wrong("regions", "regions: %q: want 1 to %d letters, digits and . _ : -", region, maxRegion)
 		case len(t.ID) > maxID:
-			return nil, fmt.Errorf("regions: the id %s has more than %d characters", t.ID, maxID)
+			e.wrong("regions", "regions: the id %s has more than %d characters", t.ID, maxID)
 		case slices.Contains(e.Regions[:i], region):
-			return nil, fmt.Errorf("regions: %s stands twice", region)
+			e.wrong("regions", "regions: %s stands twice", region)
+		default:
+			out = append(out, t)
 		}
-		out = append(out, t)
 	}
-	return out, nil
-}
-
-// defaultInterval is what was promised to the buyer, or the pilot's 30 s.
-func defaultInterval(buyer schedule.BuyerTier) string {
-	return cmp.Or(buyer.Longest(), 30*time.Second).String()
+	return out
 }
 
 // task fills in the defaults and checks the rest.
-func (e entry) task() (schedule.Task, error) {
+func (e *entry) task() schedule.Task {
 	buyer := schedule.BuyerTier(cmp.Or(e.BuyerTier, string(schedule.BestEffort)))
-	interval, err := time.ParseDuration(cmp.Or(e.Interval, defaultInterval(buyer)))
-	if err != nil {
-		return schedule.Task{}, fmt.Errorf("interval %q is no duration such as 30s or 5m", e.Interval)
-	}
 	t := schedule.Task{
 		ID:             e.ID,
 		URL:            e.URL,
-		ExpectedStatus: int(deref(e.ExpectedStatus, 200)),
-		Timeout:        time.Duration(deref(e.TimeoutMs, 10_000)) * time.Millisecond,
-		RewardMicros:   ledger.Micros(deref(e.RewardMicros, 100)),
+		ExpectedStatus: int(e.number("expectedStatus", e.ExpectedStatus, 200, 100, 599)),
+		Timeout:        time.Duration(e.number("timeoutMs", e.TimeoutMs, 10_000, 1, maxTimeout.Milliseconds())) * time.Millisecond,
+		RewardMicros:   ledger.Micros(e.number("rewardMicros", e.RewardMicros, 100, 0, maxReward)),
 		Region:         e.Region,
-		Interval:       interval,
 		BuyerTier:      buyer,
 		Class:          schedule.Class(cmp.Or(e.Class, string(schedule.Standard))),
 		Active:         !e.Paused,
 	}
+	if len(t.ID) > maxID || !idForm.MatchString(t.ID) {
+		e.wrong("id", "id: want 1 to %d letters, digits and . _ : -", maxID)
+	}
+	if cmp.Or(e.Type, api.HTTPCheck) != api.HTTPCheck {
+		e.wrong("type", "type %q: only %q exists", e.Type, api.HTTPCheck)
+	}
+	if len(t.Region) > maxRegion {
+		e.wrong("region", "region: at most %d bytes", maxRegion)
+	}
+	if !slices.Contains(buyerTiers, t.BuyerTier) {
+		e.wrong("buyerTier", "buyerTier %q: want one of %v", t.BuyerTier, buyerTiers)
+	}
+	if !slices.Contains(classes, t.Class) {
+		e.wrong("class", "class %q: want one of %v", t.Class, classes)
+	}
+	t.Interval = e.interval(t)
+	return t
+}
+
+// interval is the entry's, what was promised to the buyer, or the pilot's 30 s.
+func (e *entry) interval(t schedule.Task) time.Duration {
+	if e.Interval == "" {
+		return cmp.Or(t.BuyerTier.Longest(), 30*time.Second)
+	}
+	interval, err := time.ParseDuration(e.Interval)
+	t.Interval = interval
 	switch {
-	case len(t.ID) > maxID || !idForm.MatchString(t.ID):
-		return t, fmt.Errorf("id: want 1 to %d letters, digits and . _ : -", maxID)
-	case cmp.Or(e.Type, api.HTTPCheck) != api.HTTPCheck:
-		return t, fmt.Errorf("type %q: only %q exists", e.Type, api.HTTPCheck)
-	case !checkable(t.URL):
-		return t, fmt.Errorf("url %q: want http:// or https:// with a host, no user, at most %d bytes", t.URL, maxURL)
-	case t.ExpectedStatus < 100 || t.ExpectedStatus > 599:
-		return t, fmt.Errorf("expectedStatus %d: want 100 to 599", t.ExpectedStatus)
-	case t.Timeout <= 0 || t.Timeout > maxTimeout:
-		return t, fmt.Errorf("timeoutMs %d: want 1 to %d", t.Timeout.Milliseconds(), maxTimeout.Milliseconds())
-	case t.RewardMicros < 0 || t.RewardMicros > maxReward:
-		return t, fmt.Errorf("rewardMicros %d: want 0 to %d", t.RewardMicros, maxReward)
-	case t.Interval < minInterval:
-		return t, fmt.Errorf("interval %v: want at least %v", t.Interval, minInterval)
-	case len(t.Region) > maxRegion:
-		return t, fmt.Errorf("region: at most %d bytes", maxRegion)
-	case !slices.Contains(buyerTiers, t.BuyerTier):
-		return t, fmt.Errorf("buyerTier %q: want one of %v", t.BuyerTier, buyerTiers)
-	case t.Guaranteed() && t.Interval > t.Window():
-		return t, fmt.Errorf("interval %v: a %s buyer is promised a check every %v; want no longer one", t.Interval, buyer, t.Window())
-	case !slices.Contains(classes, t.Class):
-		return t, fmt.Errorf("class %q: want one of %v", t.Class, classes)
+	case err != nil:
+		e.wrong("interval", "interval %q is no duration such as 30s or 5m", e.Interval)
+	case interval < minInterval:
+		e.wrong("interval", "interval %v: want at least %v", interval, minInterval)
+	case t.Guaranteed() && interval > t.Window():
+		e.wrong("interval", "interval %v: a %s buyer is promised a check every %v; want no longer one", interval, t.BuyerTier, t.Window())
 	}
-	return t, nil
+	return interval
 }
 
-func checkable(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && len(s) <= maxURL && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil
-}
-
-// whole is an integer. The YAML package would cut a fraction off silently,
-// and money is never a float.
-type whole int64
-
-func (w *whole) UnmarshalYAML(n *yaml.Node) error {
-	if n.Tag != "!!int" {
-		return fmt.Errorf("line %d: %q is no whole number", n.Line, n.Value)
-	}
-	return n.Decode((*int64)(w))
-}
-
-func deref(p *whole, otherwise whole) whole {
-	if p == nil {
+// number is one of the entry's, or its default.
+func (e *entry) number(field string, n *int64, otherwise, least, most int64) int64 {
+	if n == nil {
 		return otherwise
 	}
-	return *p
+	if *n < least || *n > most {
+		e.wrong(field, "%s %d: want %d to %d", field, *n, least, most)
+	}
+	return *n
+}
+
+// checkTarget asks whether workers check the entry's URL.
+func (e *entry) checkTarget(permit func(*url.URL) error) {
+	u, err := url.Parse(e.URL)
+	if err != nil || len(e.URL) > maxURL || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil {
+		e.wrong("url", "url %q: want http:// or https:// with a host, no user, at most %d bytes", e.URL, maxURL)
+		return
+	}
+	if err := permit(u); err != nil {
+		e.wrong("url", "url %q: %v", e.URL, err)
+	}
 }

@@ -121,8 +121,8 @@ func TestParseNamesTheLine(t *testing.T) {
 		text string
 		want []string
 	}{
-		{"# a list\ntasks:\n- {id: a, url: 'https://h.org/'}\n- id: b\n  url: ftp://h.org/\n- id: c\n  url: https://h.org/\n  class: best\n", []string{`line 4: task 2 ("b"): url`, `line 6: task 3 ("c"): class`}},
-		{"tasks:\n- id: a\n  url: https://h.org/\n  intervall: 5s\n", []string{"line 4: field intervall not found"}},
+		{"# a list\ntasks:\n- {id: a, url: 'https://h.org/'}\n- id: b\n  url: ftp://h.org/\n- id: c\n  url: https://h.org/\n  class: best\n", []string{`line 5: task 2 ("b"): url`, `line 8: task 3 ("c"): class`}},
+		{"tasks:\n- id: a\n  url: https://h.org/\n  intervall: 5s\n", []string{`line 4: task 1 ("a"): there is no field intervall; is interval meant?`}},
 		{"tasks:\n- id: a\n  url: https://h.org/\n  rewardMicros: 1.5\n", []string{"line 4:"}},
 		{"tasks:\n- id: a\n  url: [\n", []string{"line 3"}},
 		{"{\"tasks\": [\n  {\"id\": \"a\", \"url\": \"https://h.org/\"},\n  {\"id\": \"a\", \"url\": \"https://h.org/\"}\n]}", []string{`line 3: task 2 ("a"): the id a stands twice`}},
