@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
@@ -105,12 +106,13 @@ func (t *test) check(ctx context.Context, books bookkeeper) (violations []string
 	say := func(format string, args ...any) { violations = append(violations, fmt.Sprintf(format, args...)) }
 	var earned ledger.Micros
 	results := 0
-	for _, w := range t.workers {
+	accounts, err := t.accounts(ctx, books)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, w := range t.workers {
 		violations = append(violations, w.wrong...)
-		a, err := books.account(ctx, w.address)
-		if err != nil {
-			return nil, nil, err
-		}
+		a := accounts[i]
 		earned += a.credits.TotalEarned
 		results += len(a.results)
 		violations = append(violations, a.wrong...)
@@ -126,6 +128,21 @@ func (t *test) check(ctx context.Context, books bookkeeper) (violations []string
 		say("the books hold %d results worth %s, of these workers %d worth %s: there are others", all.Results, all.Credits.TotalEarned, results, earned)
 	}
 	return violations, all, nil
+}
+
+// accounts are those of all workers, a few read at a time.
+func (t *test) accounts(ctx context.Context, books bookkeeper) ([]account, error) {
+	const atATime = 4
+	out := make([]account, len(t.workers))
+	readers, ctx := errgroup.WithContext(ctx)
+	readers.SetLimit(atATime)
+	for i, w := range t.workers {
+		readers.Go(func() (err error) {
+			out[i], err = books.account(ctx, w.address)
+			return err
+		})
+	}
+	return out, readers.Wait()
 }
 
 // compare says where a worker's account is not what it was told.
