@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -170,10 +169,6 @@ func pausePayouts(t *testing.T, db *spannerdb.DB, paused bool) {
 // books balance whenever that happens.
 func recoverBooks(t *testing.T, lookup config.Lookup, database string, since time.Time) {
 	t.Helper()
-	var c config.OperatorRecover
-	if err := config.Load(t.Context(), lookup, &c); err != nil {
-		t.Fatal(err)
-	}
 	sound := spannertest.Open(t, database)
 	var commits, attempt atomic.Int64
 	lose := func(turn int64) func(string) error {
@@ -187,19 +182,11 @@ func recoverBooks(t *testing.T, lookup config.Lookup, database string, since tim
 	faulty := spannertest.Open(t, database, spannertest.Intercept(lose(0), lose(1))...)
 	for ; ; attempt.Add(1) {
 		commits.Store(0)
-		d, closing, err := restore.Open(t.Context(), c, faulty, since, slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		found, err := d.Find(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		d, found := lostTime(t, lookup, faulty, since)
 		if len(found.Refused) > 0 || found.Foreign > 0 {
 			t.Fatalf("%+v", found)
 		}
-		err = d.Post(t.Context(), found)
-		closing()
+		err := d.Post(t.Context(), found)
 		if err := sound.CheckBooks(t.Context()); err != nil {
 			t.Fatalf("after attempt %d: %v", attempt.Load(), err)
 		}
