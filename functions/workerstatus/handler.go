@@ -46,7 +46,8 @@ type Deps struct {
 const defaultEntries = 20
 
 // New is the function. Its query and its answer are those of api.WorkerStatus.
-// It answers 400 for a bad address or number, and 405 for any method but GET.
+// It answers 400 for a bad address or number, 404 for a Solana wallet that is
+// linked to no worker, and 405 for any method but GET.
 func New(d Deps) http.Handler {
 	return web.Endpoint{Name: "WorkerStatus", Method: http.MethodGet, Log: d.Log, Serve: d.show}
 }
@@ -76,7 +77,7 @@ func (d Deps) worker(ctx context.Context, address string) (common.Address, error
 	}
 	worker, ok, err := d.Store.LinkedWorker(ctx, address)
 	if err == nil && !ok {
-		err = fmt.Errorf("%w: this Solana wallet is linked to no worker; link it with: worker-cli wallet link", web.ErrInput)
+		err = fmt.Errorf("%w: this Solana wallet is linked to no worker; its owner links it with: worker-cli wallet link", web.ErrUnknown)
 	}
 	return worker, err
 }

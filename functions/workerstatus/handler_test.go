@@ -210,7 +210,7 @@ func TestASolanaWalletIsItsWorkers(t *testing.T) {
 		says   string
 	}{
 		linkedWallet:                  {200, `{"address":"` + address + `"`},
-		freeWallet:                    {400, "linked to no worker; link it with: worker-cli wallet link"},
+		freeWallet:                    {404, "not found: this Solana wallet is linked to no worker; its owner links it with: worker-cli wallet link"},
 		lostWallet:                    {500, "internal error"},
 		strings.ToLower(linkedWallet): {400, "not an address"},
 	} {

@@ -18,6 +18,7 @@ import (
 // domain.
 var (
 	ErrInput       = errors.New("bad request")        // 400; wrap it with what is wrong
+	ErrUnknown     = errors.New("not found")          // 404; wrap it with what is not there
 	ErrMethod      = errors.New("method not allowed") // 405
 	ErrTooLarge    = errors.New("body too large")     // 413
 	ErrSlow        = errors.New("body too slow")      // 408
@@ -38,6 +39,7 @@ var statuses = []struct {
 	{api.ErrLinkConflict, http.StatusConflict},
 	{api.ErrProofForm, http.StatusBadRequest},
 	{api.ErrProof, http.StatusUnauthorized},
+	{ErrUnknown, http.StatusNotFound},
 	{ErrMethod, http.StatusMethodNotAllowed},
 	{schedule.ErrTooManyPolls, http.StatusTooManyRequests},
 	{ledger.ErrLeased, http.StatusConflict},
