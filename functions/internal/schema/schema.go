@@ -27,8 +27,9 @@ const checkTime = 30 * time.Second
 // Checked is h, which answers 503 once the database is known to lack what the
 // function needs, until it has it; the log says which file was not applied. The
 // check is made once per instance, beside what it serves and after its first
-// answer, so that no request waits for it and a start costs nothing more. (A
-// request that needs what is missing has failed by then.)
+// answer that is no refusal (4xx), so that no request waits for it, a start
+// costs nothing more, and what needs no database connects to none. (A request
+// that needs what is missing has failed by then.)
 func Checked(h http.Handler, db Checker, log *slog.Logger) http.Handler {
 	return &guard{next: h, db: db, log: log}
 }
@@ -50,9 +51,30 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}}.ServeHTTP(w, r)
 		return
 	}
-	g.next.ServeHTTP(w, r)
-	g.ask(r.Context())
+	if g.asked.Load() {
+		g.next.ServeHTTP(w, r)
+		return
+	}
+	a := &answer{ResponseWriter: w}
+	g.next.ServeHTTP(a, r)
+	if a.status/100 != 4 {
+		g.ask(r.Context())
+	}
 }
+
+// An answer knows its status: 0 is 200, too.
+type answer struct {
+	http.ResponseWriter
+	status int
+}
+
+func (a *answer) WriteHeader(status int) {
+	a.status = status
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // ask begins a check, if one is due.
 func (g *guard) ask(ctx context.Context) {

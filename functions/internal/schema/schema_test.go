@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/BlockRunAI/worker-network/shared/spannerdb"
 )
@@ -66,6 +67,34 @@ func TestChecked(t *testing.T) {
 			})
 		})
 	}
+}
+
+// connection is a recorder that takes deadlines, as a server's writer does.
+type connection struct{ *httptest.ResponseRecorder }
+
+func (connection) SetReadDeadline(time.Time) error { return nil }
+
+// What is refused is followed by no check; the next answer is.
+func TestARefusalIsNotChecked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := &checks{answers: []error{nil}}
+		var status int
+		h := Checked(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if err := http.NewResponseController(w).SetReadDeadline(time.Now()); err != nil {
+				t.Errorf("handlers set deadlines: %v", err)
+			}
+			w.WriteHeader(status)
+		}), db, slog.New(slog.DiscardHandler))
+		for _, c := range []struct{ status, asked int }{{400, 0}, {429, 0}, {500, 1}, {200, 1}} {
+			status = c.status
+			w := connection{httptest.NewRecorder()}
+			h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+			synctest.Wait()
+			if w.Code != c.status || db.asked != c.asked {
+				t.Errorf("%d: answered %d, checked %d times, want %d", c.status, w.Code, db.asked, c.asked)
+			}
+		}
+	})
 }
 
 // Requests do not wait for the check, and there is one at a time.
