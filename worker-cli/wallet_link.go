@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/BlockRunAI/worker-network/shared/api"
@@ -65,7 +67,7 @@ func (w walletLinkCmd) Run(c console) error {
 	}
 	answer, err := l.send(network)
 	if err != nil {
-		return linkHint(hinted(err))
+		return w.hint(c, hinted(err))
 	}
 	if c.json {
 		return printJSON(c.out, answer)
@@ -116,13 +118,44 @@ func (l linkRun) send(network *client.Client) (api.LinkResponse, error) {
 	}
 }
 
-// linkHint adds what to type to what the API refused.
-func linkHint(err error) error {
-	e, ok := errors.AsType[*client.Error](err)
-	if ok && e.Code == api.LinkChain {
+// relink is what the API says to type when another worker has the Solana
+// wallet. It does not know what else was typed.
+const relink = "worker-cli wallet link --relink"
+
+// hint adds what to type to what the API refused.
+func (w walletLinkCmd) hint(c console, err error) error {
+	e, refused := errors.AsType[*client.Error](err)
+	switch {
+	case !refused:
+	case e.Code == api.LinkChain:
 		return fmt.Errorf("%w; say which with --network base or --network base-sepolia", err)
+	case e.Code == api.LinkElsewhere && !strings.Contains(e.Text, relink):
+		return fmt.Errorf("%w; to take it from there: %s", err, w.command(c)+" --relink")
+	case e.Code == api.LinkElsewhere:
+		said := *e
+		said.Text = strings.ReplaceAll(e.Text, relink, w.command(c)+" --relink")
+		return &said
 	}
 	return err
+}
+
+// command is what was typed, as far as it matters when it is typed again.
+func (w walletLinkCmd) command(c console) string {
+	text := "worker-cli wallet link"
+	for _, f := range []struct{ flag, value, otherwise string }{
+		{"--api", w.API, cmp.Or(c.getenv("BLOCKRUN_API_BASE"), "https://blockrun.ai/api")},
+		{"--network", w.Network, "base"},
+		{"--mnemonic-file", w.MnemonicFile, ""},
+		{"--wallet", w.Wallet, ""},
+	} {
+		if f.value != f.otherwise {
+			text += " " + f.flag + " " + f.value
+		}
+	}
+	if w.OtherWallet {
+		text += " --other-wallet"
+	}
+	return text
 }
 
 // dryLink is a link that was not sent, in JSON.

@@ -2,12 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/BlockRunAI/worker-network/shared/api"
+	"github.com/BlockRunAI/worker-network/worker-cli/internal/client"
 )
 
 // link answers as LinkWallet does: in the mood "sepolia" for Base Sepolia, in
@@ -56,4 +59,39 @@ func (n *network) link(w http.ResponseWriter, r *http.Request) {
 		answer.SolanaAddress = "somebody else's"
 	}
 	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// What is said to be typed has the flags that were typed.
+func TestLinkHint(t *testing.T) {
+	c := console{getenv: func(string) string { return "" }}
+	plain := walletLinkCmd{API: "https://blockrun.ai/api", Network: "base"}
+	all := walletLinkCmd{API: "http://127.0.0.1:8080/api", Network: "base-sepolia", MnemonicFile: "/w/words", Wallet: "/w/key", OtherWallet: true, Relink: false}
+	const typed = "worker-cli wallet link --api http://127.0.0.1:8080/api --network base-sepolia --mnemonic-file /w/words --wallet /w/key --other-wallet --relink"
+	refused := func(code api.Code, text string) error { return &client.Error{Status: 409, Code: code, Text: text} }
+	away := errors.New("away")
+	for _, tt := range []struct {
+		cmd  walletLinkCmd
+		err  error
+		want string
+	}{
+		{plain, refused(api.LinkElsewhere, "taken (worker-cli wallet link --relink)"), "taken (worker-cli wallet link --relink)"},
+		{plain, refused(api.LinkElsewhere, "taken"), "taken; to take it from there: worker-cli wallet link --relink"},
+		{all, refused(api.LinkElsewhere, "taken (worker-cli wallet link --relink)"), "taken (" + typed + ")"},
+		{all, refused(api.LinkElsewhere, "taken"), "taken; to take it from there: " + typed},
+		{all, refused(api.LinkTooSoon, "too soon"), "too soon"},
+		{all, refused(api.LinkChain, "another chain"), "another chain; say which with --network base or --network base-sepolia"},
+		{all, away, "away"},
+	} {
+		got := tt.cmd.hint(c, tt.err)
+		if got.Error() != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+		if e, ok := errors.AsType[*client.Error](got); tt.err != away && (!ok || e.Status != 409) {
+			t.Errorf("%q has lost its status", got)
+		}
+	}
+	c.getenv = func(string) string { return all.API }
+	if got := all.command(c); strings.Contains(got, "--api") {
+		t.Errorf("the environment says it: %s", got)
+	}
 }

@@ -20,13 +20,14 @@ const maxFile = 4096
 
 // load reads a wallet file: one line, 0x and 64 hex digits, with or without an
 // end of line of either kind. A file that does not exist is os.ErrNotExist;
-// everything else that is wrong is ErrBad and names the file.
-func load(file string) (*Wallet, error) {
+// everything else that is wrong is ErrBad and names the file, and how another
+// wallet is made.
+func load(file, makeOne string) (*Wallet, error) {
 	text, warning, err := readSecret(file, "--wallet")
 	if err != nil {
 		return nil, err
 	}
-	w, err := fromText(text, file, "restore it from a backup, or move it away and make a new one with: worker-cli wallet new")
+	w, err := fromText(text, file, "restore it from a backup, or move it away and make a new one with: "+makeOne)
 	if err == nil {
 		w.Warning = warning
 	}

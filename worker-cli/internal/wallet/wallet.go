@@ -77,16 +77,18 @@ func clawRouterFile(name string) (string, error) {
 // DefaultFile, or, if that does not exist, the one in the variable EnvKey.
 // Errors are ErrNone or ErrBad and say what to do.
 func Find(file string, getenv func(string) string) (*Wallet, error) {
+	const makeOne = "worker-cli wallet new"
 	if file != "" {
-		w, err := load(file)
+		makeIt := makeOne + " --wallet " + file
+		w, err := load(file, makeIt)
 		if errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("%w: there is no file %s; make one with: worker-cli wallet new --wallet %s", ErrNone, file, file)
+			return nil, fmt.Errorf("%w: there is no file %s; make one with: %s", ErrNone, file, makeIt)
 		}
 		return w, err
 	}
 	file, homeErr := DefaultFile()
 	if homeErr == nil {
-		w, err := load(file)
+		w, err := load(file, makeOne)
 		if err == nil {
 			w.warn(passedOver(getenv(EnvKey), w.Address))
 		}
@@ -100,7 +102,7 @@ func Find(file string, getenv func(string) string) (*Wallet, error) {
 	if homeErr != nil {
 		return nil, fmt.Errorf("%w: %w, and %s is not set; name a file with --wallet", ErrNone, homeErr, EnvKey)
 	}
-	return nil, fmt.Errorf("%w: there is no file %s (ClawRouter makes one), and %s is not set; make a new wallet with: worker-cli wallet new", ErrNone, file, EnvKey)
+	return nil, fmt.Errorf("%w: there is no file %s (ClawRouter makes one), and %s is not set; make a new wallet with: %s", ErrNone, file, EnvKey, makeOne)
 }
 
 // passedOver says that the key in the variable is not used, if that could
