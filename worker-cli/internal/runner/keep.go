@@ -30,10 +30,14 @@ type Kept struct {
 // maxKeptFile bounds what is read of a file; maxWaiting results have a third of it.
 const maxKeptFile = 4 << 20
 
-// File is a Keeper: one file, of one wallet and one API. It is written anew as
-// a whole, under another name that then becomes its own, so that a process
-// that dies leaves the old one or the new one. It is not forced to the disk:
-// results are worth five minutes, and a power cut may cost as much.
+// unfinished begins the names of files that are being written.
+const unfinished = ".kept-"
+
+// File is a Keeper: one file, of one wallet and one API, for whoever has the
+// wallet's lock. It is written anew as a whole, under another name that then
+// becomes its own, so that a process that dies leaves the old one or the new
+// one. It is not forced to the disk: results are worth five minutes, and a power
+// cut may cost as much.
 type File struct {
 	Path    string
 	Address string // whose results it holds
@@ -56,7 +60,7 @@ func (f File) Save(results []Kept) error {
 	if err != nil {
 		return fmt.Errorf("encode the kept results: %w", err)
 	}
-	next, err := os.CreateTemp(filepath.Dir(f.Path), ".kept-*") // mode 600
+	next, err := os.CreateTemp(filepath.Dir(f.Path), unfinished+"*") // mode 600
 	if err != nil {
 		return fmt.Errorf("keep results: %w", err)
 	}
@@ -73,7 +77,9 @@ func (f File) Save(results []Kept) error {
 
 // Load implements Keeper. What is not a result that this wallet signed is left
 // out, whoever wrote it; a file that cannot be read is an error and holds none.
+// What a worker that died was writing is cleared away: nobody else writes here.
 func (f File) Load() ([]Kept, error) {
+	f.clear()
 	in, err := os.Open(f.Path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
@@ -94,6 +100,21 @@ func (f File) Load() ([]Kept, error) {
 		return !strings.EqualFold(k.WorkerAddress, f.Address) || api.Verify(k.Result).Code != ""
 	})
 	return file.Results[max(0, len(file.Results)-maxWaiting):], nil
+}
+
+// clear removes files that were never finished. One that cannot be removed does
+// no harm.
+func (f File) clear() {
+	dir := filepath.Dir(f.Path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if e.Type().IsRegular() && strings.HasPrefix(e.Name(), unfinished) {
+			os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
 }
 
 // restore takes up what an earlier worker had to leave.

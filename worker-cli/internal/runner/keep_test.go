@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -187,6 +188,39 @@ func TestKeptFile(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, ".kept-*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// What a worker that was killed was writing is gone when the next one starts,
+// and nothing else is.
+func TestUnfinishedFilesAreCleared(t *testing.T) {
+	dir := t.TempDir()
+	file := File{Path: filepath.Join(dir, "results.json"), Address: "0x"}
+	for _, name := range []string{".kept-123", ".kept-4567", "kept-1", ".keep", "lock", "pid"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, ".kept-dir"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := file.Load(); err != nil || len(kept) > 0 {
+		t.Fatalf("%v, %v", kept, err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, e := range entries {
+		left = append(left, e.Name())
+	}
+	if want := []string{".keep", ".kept-dir", "kept-1", "lock", "pid"}; !slices.Equal(left, want) {
+		t.Errorf("%q are left, want %q", left, want)
+	}
+	file.Path = filepath.Join(dir, "nowhere", "results.json")
+	if kept, err := file.Load(); err != nil || len(kept) > 0 {
+		t.Errorf("in no directory: %v, %v", kept, err)
 	}
 }
 
