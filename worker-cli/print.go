@@ -15,6 +15,7 @@ type printer struct {
 	now   func() time.Time
 	idle  bool // the last poll brought nothing, and that has been said
 	dated bool // lines have their date, too
+	local bool // the API is on this machine, and so is its chain: no explorer knows its transactions
 }
 
 // started is the first event of run, in JSON.
@@ -80,7 +81,7 @@ func (p *printer) event(e runner.Event) {
 	case runner.Note:
 		p.line("%s: %s", e.About, e.Text)
 	case runner.Paid:
-		p.line("paid $%s for %s, payout %d: %s", e.Amount, counted(e.Checks, "check"), e.Payout, txText(e.ChainID, e.Tx))
+		p.line("paid $%s for %s, payout %d: %s", e.Amount, counted(e.Checks, "check"), e.Payout, p.tx(e.ChainID, e.Tx))
 	case runner.Submitted:
 		p.submitted(e)
 	case runner.Problem:
@@ -93,6 +94,14 @@ func (p *printer) event(e runner.Event) {
 			p.line("%s could not be submitted%s", results(e.Unsent), kept(e.Kept))
 		}
 	}
+}
+
+// tx is where to look up a transaction that was just made.
+func (p *printer) tx(chainID int64, tx string) string {
+	if p.local {
+		return tx
+	}
+	return txText(chainID, tx)
 }
 
 func (p *printer) submitted(e runner.Submitted) {

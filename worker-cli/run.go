@@ -67,9 +67,9 @@ func (r runCmd) Run(c console) error {
 	defer release()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	show := printer{console: c, now: time.Now}
+	show := r.printer(c)
 	show.start(r, w)
-	front, err := openFront(ctx, stop, r, &show, w, network)
+	front, err := openFront(ctx, stop, r, show, w, network)
 	if err != nil {
 		return err
 	}
@@ -129,6 +129,10 @@ func outdated(err error) error {
 		errOutdated, readBuild().Version, wanted)
 }
 
+func (r runCmd) printer(c console) *printer {
+	return &printer{console: c, now: time.Now, local: isLocal(r.API)}
+}
+
 // logged also writes what happens to the log file, if there is to be one.
 func (r runCmd) logged(c console, w *wallet.Wallet, emit func(runner.Event)) (both func(runner.Event), closeLog func(), err error) {
 	file, err := r.Bounds.openLog()
@@ -136,7 +140,8 @@ func (r runCmd) logged(c console, w *wallet.Wallet, emit func(runner.Event)) (bo
 		return emit, func() {}, err
 	}
 	c.out, c.err = file, file
-	log := &printer{console: c, now: time.Now, dated: true}
+	log := r.printer(c)
+	log.dated = true
 	log.start(r, w)
 	return func(e runner.Event) { log.event(e); emit(e) }, func() { file.Close() }, nil
 }

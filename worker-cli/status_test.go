@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/worker-cli/internal/client"
+	"github.com/BlockRunAI/worker-network/worker-cli/internal/runner"
 )
 
 // statusTime is the network's clock.
@@ -142,6 +144,31 @@ func TestLinks(t *testing.T) {
 	} {
 		if got := txURL(c.chain, c.tx); got != c.want {
 			t.Errorf("txURL(%d, %q) = %q, want %q", c.chain, c.tx, got, c.want)
+		}
+	}
+}
+
+// run tells where to look up what was paid, unless that is on a chain of this
+// machine, which may have the number of a public one.
+func TestPaidIsToldWithItsTransaction(t *testing.T) {
+	hash := "0x" + strings.Repeat("0a", 32)
+	for _, c := range []struct {
+		api   string
+		chain int64
+		want  string
+	}{
+		{"https://blockrun.ai/api", 8453, "https://basescan.org/tx/" + hash},
+		{"https://test.example.org/api", 84532, "https://sepolia.basescan.org/tx/" + hash},
+		{"https://test.example.org/api", 1337, hash},
+		{"http://127.0.0.1:8080/api", 84532, hash},
+		{"http://localhost:8080/api", 8453, hash},
+		{"http://[::1]:8080/api", 8453, hash},
+	} {
+		var out bytes.Buffer
+		p := runCmd{API: c.api}.printer(console{out: &out})
+		p.event(runner.Paid{Payout: 3, Amount: 10_000, Checks: 100, ChainID: c.chain, Tx: hash})
+		if want := "paid $0.010000 for 100 checks, payout 3: " + c.want + "\n"; !strings.HasSuffix(out.String(), want) {
+			t.Errorf("%s, chain %d: %q, want %q", c.api, c.chain, out.String(), want)
 		}
 	}
 }
