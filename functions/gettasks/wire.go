@@ -2,6 +2,7 @@ package gettasks
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"os"
 	"time"
@@ -23,10 +24,14 @@ func Build(ctx context.Context, lookup config.Lookup) (http.Handler, error) {
 	if err := config.Load(ctx, lookup, &c); err != nil {
 		return nil, err
 	}
-	db := database{web.NewOnce(func(ctx context.Context) (*spannerdb.DB, error) {
-		return spannerdb.OpenConfig(ctx, spannerdb.Config{Database: c.Database.Name, TaskShards: c.Database.TaskShards})
-	})}
 	log := telemetry.NewProjectLogger(os.Stderr, c.Log.Level, c.Log.Project)
+	db := database{web.NewOnce(func(ctx context.Context) (*spannerdb.DB, error) {
+		db, err := spannerdb.OpenConfig(ctx, spannerdb.Config{Database: c.Database.Name, TaskShards: c.Database.TaskShards})
+		if err != nil { // the operator is woken, as by a function that fails before it has a handler
+			log.ErrorContext(ctx, "function cannot start", slog.Any("error", err))
+		}
+		return db, err
+	})}
 	return web.MinimumVersion(c.MinWorkerVersion, schema.Checked(New(Deps{
 		Store: db, Now: time.Now, TasksPerPoll: c.TasksPerPoll,
 		Log: log,
