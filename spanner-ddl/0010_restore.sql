@@ -12,3 +12,7 @@ CREATE TABLE LostResults (
   Reason        STRING(1024) NOT NULL,
   CreatedAt     TIMESTAMP    NOT NULL,
 ) PRIMARY KEY (Worker, PayoutSeq);
+
+-- A file of the lost time, of which this database was told. NULL: it wrote the
+-- file itself, or will.
+ALTER TABLE ResultLogParts ADD COLUMN RecoveredAt TIMESTAMP;

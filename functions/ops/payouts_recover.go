@@ -32,6 +32,7 @@ type recoverView struct {
 	Booked    []string        `json:"leftToProcessPayout,omitempty"`
 	Requeue   []string        `json:"requeue,omitempty"` // paid on chain, and failed in the books
 	Refused   []string        `json:"refused,omitempty"`
+	TooEarly  *time.Time      `json:"tooEarlyUntil,omitempty"` // what was signed in the lost time may be settled until then
 	Applied   bool            `json:"applied"`
 }
 
@@ -69,19 +70,19 @@ func (cmd payoutsRecoverCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	v := viewRecover(found)
+	v := viewRecover(found, c.now())
 	todo := found.Steps() + found.Closing()
 	err = c.apply(change{
 		parts:    todo,
 		show:     func() { c.printRecover(v, todo) },
 		question: fmt.Sprintf("Post these %d payouts and results, and note %d files of the result log?", found.Steps(), found.Closing()),
-		do:       func() error { return post(c.ctx, d, found, db, todo) },
+		do:       func() error { return post(c.ctx, d, found, db, v) },
 		again:    "what was posted stays; recovering again goes on from there",
 		json: func(applied bool) any {
 			v.Applied = applied && todo > 0
 			return v
 		},
-		done: recoveredText(todo),
+		done: recoveredText(todo, len(v.Refused)),
 	})
 	if err == nil && len(v.Refused)+len(v.Requeue) > 0 {
 		return errAttention
@@ -89,17 +90,24 @@ func (cmd payoutsRecoverCmd) Run(c console) error {
 	return err
 }
 
-func recoveredText(todo int) string {
-	if todo == 0 {
+func recoveredText(todo, refused int) string {
+	switch {
+	case todo == 0 && refused > 0:
+		return "nothing was posted"
+	case todo == 0:
 		return "nothing to do: the books know all that the chain and the result log have"
 	}
 	return "posted; ops reconcile --all-books compares all of it"
 }
 
-// post makes sure that nothing is paid while the books are told.
-func post(ctx context.Context, d restore.Deps, found restore.Found, db *spannerdb.DB, todo int) error {
-	if todo == 0 {
+// post makes sure that nothing is paid any more of what is being posted, neither
+// by ProcessPayout nor by who has an authorization of the lost time.
+func post(ctx context.Context, d restore.Deps, found restore.Found, db *spannerdb.DB, v recoverView) error {
+	if found.Steps()+found.Closing() == 0 {
 		return nil
+	}
+	if v.TooEarly != nil {
+		return usageError{fmt.Errorf("authorizations of the lost time are still good; recover after %s, and keep the API closed until then", v.TooEarly.Format(time.RFC3339))}
 	}
 	paused, err := db.PayoutsPaused(ctx)
 	if err != nil {
@@ -111,7 +119,11 @@ func post(ctx context.Context, d restore.Deps, found restore.Found, db *spannerd
 	return d.Post(ctx, found)
 }
 
-func viewRecover(f restore.Found) recoverView {
+// settleTime is how long a signed authorization can be settled: PAYOUT_VALIDITY,
+// unless ProcessPayout is told otherwise.
+const settleTime = time.Hour
+
+func viewRecover(f restore.Found, now time.Time) recoverView {
 	v := recoverView{
 		FromBlock: int64(f.From), ToBlock: int64(f.To), Transfers: f.Transfers, Foreign: f.Foreign, Files: f.Files, Lines: f.Lines, Payouts: []recoveredView{},
 	}
@@ -126,6 +138,9 @@ func viewRecover(f restore.Found) recoverView {
 				v.Booked = append(v.Booked, b.ID.String())
 			}
 		}
+	}
+	if until := f.Last.Add(settleTime); now.Before(until) {
+		v.TooEarly = &until
 	}
 	for _, err := range f.Refused {
 		v.Refused = append(v.Refused, err.Error())
@@ -187,6 +202,9 @@ func (c console) printRecover(v recoverView, todo int) {
 	}
 	for _, text := range v.Refused {
 		c.printf("! %s\n", text)
+	}
+	if v.TooEarly != nil {
+		c.printf("! too early: what was signed in the lost time can be settled until %s at least\n", v.TooEarly.Format(time.RFC3339))
 	}
 	if todo > 0 {
 		c.printf("\n")

@@ -72,8 +72,11 @@ func TestPayoutsRecover(t *testing.T) {
 		"2 transfers of payouts; 1 files of the result log, with 5 lines", paid[0].Payout.String() + "  paid  0.000120 USDC, 2 results credited, 0x",
 		unpaid[0].Payout.String() + "  opened  0.000120 USDC, 2 results", "pending  0.000060 USDC, 1 results", lost.String() + "  paid  0.000500 USDC, 0 results",
 		"1 results or more, worth 0.000500 USDC, are not in the log", "1 transfers are no payout's",
+		"too early: what was signed in the lost time can be settled until " + since.Add(3*time.Minute+time.Second+time.Hour).Truncate(time.Second).Format(time.RFC3339),
 	}
 	l.says(exitNotDone, args, append(shown, "add --yes")...)
+	l.says(exitUsage, append(args, "--yes"), "authorizations of the lost time are still good; recover after "+since.Add(time.Hour).Format("2006-01-02T15"))
+	l.now = l.now.Add(time.Hour)
 	l.says(exitUsage, append(args, "--yes"), "payouts are not paused")
 	if got, err := l.db.NextNumbers(t.Context(), nil); err != nil || len(got) != 0 {
 		t.Fatalf("%v, %v", got, err)
@@ -84,15 +87,22 @@ func TestPayoutsRecover(t *testing.T) {
 	if !v.Applied || len(v.Payouts) != 4 || v.Foreign != 1 || v.Transfers != 2 {
 		t.Errorf("%+v", v)
 	}
-	l.says(0, append(args, "--yes"), "nothing to do")
+	if out := l.says(0, append(args, "--yes"), "nothing to do"); strings.Contains(out, "too early") {
+		t.Error(out)
+	}
 	if p := l.payout(lost); p.State != ledger.Confirmed || p.Amount != 500 || len(p.Signature) > 0 {
 		t.Errorf("%+v", p)
 	}
 	if p := l.payout(unpaid[0].Payout); p.State != ledger.Pending || p.Amount != 120 {
 		t.Errorf("%+v", p)
 	}
+	// An authorization of the lost time is settled late, for more than the log had of its payout.
+	late := ledger.PayoutID{Worker: paid[0].Payout.Worker, Seq: 2}
+	_, err = l.Pay(t.Context(), late, 200)
+	l.must(err)
+	l.says(0, append(args, "--yes"), late.String()+"  paid  0.000200 USDC, 0 results credited", "worth 0.000140 USDC", "posted")
 	l.must(l.db.CheckBooks(t.Context()))
-	l.says(exitAttention, line("reconcile --all-books"), "3 transfers", "1 disagreements", "0.005000 USDC") // the plain one
+	l.says(exitAttention, line("reconcile --all-books"), "4 transfers", "1 disagreements", "0.005000 USDC") // the plain one
 }
 
 // What cannot be recovered is named, with what to do; the rest is.
@@ -113,7 +123,7 @@ func TestPayoutsRecoverRefuses(t *testing.T) {
 	l.must(l.db.FailPayout(t.Context(), failed, 0, "blocked", l.now))
 	l.says(exitAttention, args, "! worker "+ledger.CanonicalAddress(early.Worker), "of 0.000100 USDC in the books, and was paid as 0.000700 USDC", "restore the same backup once more",
 		fine.String()+"  paid", "posted", "payouts requeue "+failed.String())
-	l.says(exitAttention, args, "nothing to do", "! worker")
+	l.says(exitAttention, args, "nothing was posted", "! worker")
 	l.must(l.db.CheckBooks(t.Context()))
 
 	l.says(exitUsage, line("payouts recover --since 2100-01-01T00:00:00Z"), "is to come")

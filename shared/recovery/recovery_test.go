@@ -147,6 +147,13 @@ func TestPlan(t *testing.T) {
 				s.line(3, 90+i)
 			}
 		}, "+1 3 paid 60, +4 4 opened 120, moved 4", false},
+		{"paid after it was recovered", 1, func(s *story) {
+			a := s.line(3, 1)
+			s.books.Stored[a] = true
+			s.books.Open = append(s.books.Open, Result{a, 30, since.Add(time.Minute)})
+			s.books.Credits.Pending, s.books.Credits.PendingResults, s.books.Credits.TotalEarned = 60, 2, 260
+			s.paid(3, 120)
+		}, "+0 3 paid 120 lost 1/60", false},
 		{"exported twice", 1, func(s *story) {
 			s.line(3, 1)
 			s.line(3, 1)

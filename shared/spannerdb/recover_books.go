@@ -130,18 +130,23 @@ type keyReader interface {
 	Read(ctx context.Context, table string, keys spanner.KeySet, columns []string) *spanner.RowIterator
 }
 
-const knownPartsQuery = `SELECT p.PartId FROM ResultLogParts AS p
-WHERE p.PartId IN UNNEST(@ids) AND (p.WrittenAt IS NOT NULL OR EXISTS(SELECT 1 FROM ResultLogContents AS c WHERE c.PartId = p.PartId))`
+const knownPartsQuery = `SELECT PartId, WrittenAt, RecoveredAt FROM ResultLogParts WHERE PartId IN UNNEST(@ids)`
 
-// KnownParts says which of these files of the result log the database knows: it
-// has seen them written, or is about to write them.
-func (db *DB) KnownParts(ctx context.Context, ids []string) (map[string]bool, error) {
-	known := map[string]bool{}
+// KnownParts says what the database knows of these files of the result log. One
+// of which not all was recovered yet is not known.
+func (db *DB) KnownParts(ctx context.Context, ids []string) (map[string]recovery.KnownPart, error) {
+	known := map[string]recovery.KnownPart{}
 	for page := range slices.Chunk(ids, recoverPage) {
 		err := db.single().Query(ctx, spanner.Statement{SQL: knownPartsQuery, Params: map[string]any{"ids": page}}).Do(func(row *spanner.Row) error {
 			var id string
-			err := row.Column(0, &id)
-			known[id] = true
+			var written, recovered spanner.NullTime
+			err := row.Columns(&id, &written, &recovered)
+			switch {
+			case !recovered.Valid:
+				known[id] = recovery.OwnPart
+			case written.Valid:
+				known[id] = recovery.RecoveredPart
+			}
 			return err
 		})
 		if err != nil {

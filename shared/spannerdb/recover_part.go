@@ -72,6 +72,6 @@ func putPart(part resultlog.PartName, results int64, created, written spanner.Nu
 		created = nullTime(now)
 	}
 	return spanner.InsertOrUpdateMap("ResultLogParts", map[string]any{
-		"PartId": part.ID, "Day": part.Day, "Results": results, "Bytes": part.Bytes, "CreatedAt": created, "WrittenAt": written,
+		"PartId": part.ID, "Day": part.Day, "Results": results, "Bytes": part.Bytes, "CreatedAt": created, "WrittenAt": written, "RecoveredAt": now.UTC(),
 	})
 }

@@ -220,12 +220,12 @@ func TestRecoveryBooks(t *testing.T) {
 	ids := []string{parts[0].ID, lost.Part.ID, strings.Repeat("ab", 32)}
 	known, err := n.db.KnownParts(n.Context(), ids)
 	n.must(err)
-	if len(known) != 1 || !known[parts[0].ID] {
+	if len(known) != 1 || known[parts[0].ID] != recovery.OwnPart {
 		t.Errorf("known %v of %v", known, ids)
 	}
 	n.must(n.db.CloseResultPart(n.Context(), parts[0].ID, n.now))
 	n.must(n.db.RecoverPart(n.Context(), lost.Part, []string{lost.ResultID}, n.now))
-	if known, err = n.db.KnownParts(n.Context(), ids); err != nil || len(known) != 2 {
+	if known, err = n.db.KnownParts(n.Context(), ids); err != nil || len(known) != 2 || known[parts[0].ID] != recovery.OwnPart || known[lost.Part.ID] != recovery.RecoveredPart {
 		t.Errorf("known %v, %v", known, err)
 	}
 	n.balanced()

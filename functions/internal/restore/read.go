@@ -14,6 +14,7 @@ import (
 	"github.com/BlockRunAI/worker-network/shared/chain"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/receipt"
+	"github.com/BlockRunAI/worker-network/shared/recovery"
 	"github.com/BlockRunAI/worker-network/shared/resultlog"
 )
 
@@ -110,7 +111,7 @@ func (d Deps) blockAt(ctx context.Context, at time.Time, last uint64) (uint64, e
 // backup.
 const waited = 7 * 24 * time.Hour
 
-// readLog reads the lines of all files that the books do not know.
+// readLog reads the lines of all files that the books have not written.
 func (d Deps) readLog(ctx context.Context, f *Found) ([]resultlog.InPart, error) {
 	var names, ids []string
 	days := map[string]string{}
@@ -131,9 +132,10 @@ func (d Deps) readLog(ctx context.Context, f *Found) ([]resultlog.InPart, error)
 	}
 	var unknown []string
 	for i, name := range names {
-		if !known[ids[i]] {
+		state := known[ids[i]]
+		if state != recovery.OwnPart {
 			unknown = append(unknown, name)
-			f.parts = append(f.parts, part{PartName: resultlog.PartName{ID: ids[i], Day: days[ids[i]]}})
+			f.parts = append(f.parts, part{PartName: resultlog.PartName{ID: ids[i], Day: days[ids[i]]}, told: state == recovery.RecoveredPart})
 		}
 	}
 	read := make([][]resultlog.InPart, len(unknown))
@@ -149,10 +151,18 @@ func (d Deps) readLog(ctx context.Context, f *Found) ([]resultlog.InPart, error)
 		return nil, err
 	}
 	var all []resultlog.InPart
-	for _, lines := range read {
+	for i, lines := range read {
 		all = append(all, lines...)
+		if !f.parts[i].told {
+			f.Files++
+			f.Lines += len(lines)
+		}
+		for _, l := range lines {
+			if l.Lost == nil && l.AcceptedAt.After(f.Last) {
+				f.Last = l.AcceptedAt
+			}
+		}
 	}
-	f.Files, f.Lines = len(unknown), len(all)
 	return all, nil
 }
 

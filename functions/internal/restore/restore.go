@@ -33,7 +33,7 @@ type Books interface {
 
 // Parts are the files of the result log that the database knows.
 type Parts interface {
-	KnownParts(ctx context.Context, ids []string) (map[string]bool, error)
+	KnownParts(ctx context.Context, ids []string) (map[string]recovery.KnownPart, error)
 	RecoverPart(ctx context.Context, part resultlog.PartName, ids []string, now time.Time) error
 }
 
@@ -88,6 +88,8 @@ type Found struct {
 	Files     int    // of the result log, which the books do not know
 	Lines     int    // in them
 
+	Last time.Time // when the last of all results of the lost time was accepted; zero: there are none
+
 	Plans   []recovery.Plan // by worker
 	Refused []error         // recovery.ErrRefused; of these workers nothing is posted
 
@@ -100,7 +102,10 @@ type part struct {
 	resultlog.PartName
 	ids  []string
 	open bool // a worker of it is refused: it stays unknown
+	told bool // the books know it from an earlier recovery, and are compared with it once more
 }
+
+func (p part) closing() bool { return !p.open && !p.told }
 
 // Steps is how many payout numbers there are to post something under.
 func (f Found) Steps() (n int) {
@@ -113,7 +118,7 @@ func (f Found) Steps() (n int) {
 // Closing is how many files will be known.
 func (f Found) Closing() (n int) {
 	for _, p := range f.parts {
-		if !p.open {
+		if p.closing() {
 			n++
 		}
 	}
@@ -149,7 +154,7 @@ func (d Deps) Post(ctx context.Context, f Found) error {
 	}
 	// Last, for by them it is known what was not recovered yet.
 	for _, p := range f.parts {
-		if p.open {
+		if !p.closing() {
 			continue
 		}
 		if err := d.Parts.RecoverPart(ctx, p.PartName, p.ids, d.Now()); err != nil {

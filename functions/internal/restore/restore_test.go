@@ -113,10 +113,12 @@ func (f *fake) Open(_ context.Context, name string) (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(f.objects[name])), f.call("Open")
 }
 
-func (f *fake) KnownParts(_ context.Context, ids []string) (map[string]bool, error) {
-	out := map[string]bool{}
+func (f *fake) KnownParts(_ context.Context, ids []string) (map[string]recovery.KnownPart, error) {
+	out := map[string]recovery.KnownPart{}
 	for _, id := range ids {
-		out[id] = slices.Contains(f.known, id)
+		if slices.Contains(f.known, id) {
+			out[id] = recovery.OwnPart
+		}
 	}
 	return out, f.call("KnownParts")
 }

@@ -27,3 +27,12 @@ func Cycles(lines []resultlog.InPart) map[string][]Won {
 	}
 	return out
 }
+
+// KnownPart is what the books know of a file of the result log.
+type KnownPart int
+
+// A file is unknown unless it is one of these.
+const (
+	OwnPart       KnownPart = iota + 1 // the books wrote it, or will
+	RecoveredPart                      // of the lost time, and they have been told of all of it
+)
