@@ -131,6 +131,9 @@ func TestTheBooksOfAnHourAgo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if i%3 == 0 && status.Payouts[1].Amount != 20_000 { // the third, which was opened in the lost hour
+			t.Errorf("worker %d: payouts %+v", i, status.Payouts)
+		}
 		if c := status.Credits; c.TotalEarned != w.earned || c.TotalPaid+c.Pending != w.earned {
 			t.Errorf("worker %d has earned %s, and the books say %+v", i, w.earned, c)
 		}

@@ -114,6 +114,11 @@ func (w *world) books() ledger.BooksReport {
 			b.Results = append(b.Results, sum)
 		}
 		slices.SortFunc(b.Results, func(a, b ledger.ResultSum) int { return cmp.Compare(a.Seq, b.Seq) })
+		for id, l := range w.store.lost {
+			if id.Worker == worker {
+				b.Lost = append(b.Lost, l)
+			}
+		}
 		report.AddWorker(b)
 	}
 	for k, batch := range w.store.batches {

@@ -53,12 +53,16 @@ func (w *world) play() {
 	w.policy.Validity = 20 * time.Minute
 	w.storm(20)
 	if w.seed%3 == 0 {
-		before := w.store.clone()
+		before, since := w.store.clone(), w.now
 		w.storm(20)
-		lost := maps.Clone(w.store.payouts)
+		lost := w.store.clone()
 		w.restore(before)
-		for _, id := range slices.SortedFunc(maps.Keys(lost), comparePayoutID) {
-			w.reopen(lost[id])
+		if w.seed%2 == 0 {
+			w.recover(lost, since)
+		} else {
+			for _, id := range slices.SortedFunc(maps.Keys(lost.payouts), comparePayoutID) {
+				w.reopen(lost.payouts[id])
+			}
 		}
 	}
 	w.storm(20)

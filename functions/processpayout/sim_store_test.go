@@ -24,6 +24,7 @@ type simStore struct {
 	batches map[ledger.BatchKey]ledger.ReceiptBatch
 	adopted map[ledger.PayoutID]ledger.BatchKey
 	leases  map[string]simLease
+	lost    map[ledger.PayoutID]ledger.ResultSum // ledger.LostResults
 
 	// paused is the operator's switch.
 	paused bool
@@ -49,13 +50,14 @@ func newSimStore() *simStore {
 		payouts: map[ledger.PayoutID]ledger.Payout{}, credits: map[common.Address]ledger.Credits{},
 		results: map[ledger.PayoutID][]simResult{}, days: map[string]ledger.Micros{},
 		batches: map[ledger.BatchKey]ledger.ReceiptBatch{}, adopted: map[ledger.PayoutID]ledger.BatchKey{}, leases: map[string]simLease{},
+		lost: map[ledger.PayoutID]ledger.ResultSum{},
 	}
 }
 
 // clone is the store as it stands, for one that goes another way.
 func (s simStore) clone() simStore {
 	s.payouts, s.credits, s.days = maps.Clone(s.payouts), maps.Clone(s.credits), maps.Clone(s.days)
-	s.adopted = maps.Clone(s.adopted)
+	s.adopted, s.lost = maps.Clone(s.adopted), maps.Clone(s.lost)
 	s.batches, s.leases, s.results = maps.Clone(s.batches), maps.Clone(s.leases), maps.Clone(s.results)
 	for id, rs := range s.results {
 		s.results[id] = slices.Clip(rs)

@@ -33,7 +33,6 @@ type fake struct {
 	logs      []chain.LogTransaction
 	objects   map[string][]byte
 	known     []string
-	credits   map[common.Address]ledger.Credits
 
 	fail   func(call string) error
 	calls  []string
