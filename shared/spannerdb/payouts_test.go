@@ -260,7 +260,8 @@ func TestRoundTrips(t *testing.T) {
 	var rpcs spannertest.RPCs
 	counted := spannertest.Open(t, n.database, rpcs.Options()...)
 	more := map[string]int{"ReserveReceipts": 3, "ConfirmReceipts": 3, "AdoptNonce": 3,
-		"ReserveResultParts": 3, "CreditResults": 3, "CreditResults, opening": 3}
+		"ReserveResultParts": 3, "CreditResults": 3, "CreditResults, opening": 3,
+		"RecoverResults": 4, "RecoverPart": 3}
 	step := 0
 	for _, name := range slices.Sorted(mapKeys(moneyVerbs)) {
 		step++

@@ -2,7 +2,6 @@ package spannerdb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -21,7 +20,8 @@ func (db *DB) RecoverPart(ctx context.Context, part resultlog.PartName, ids []st
 		keys[i] = spanner.Key{id}
 	}
 	_, err := db.readWrite(ctx, "recover-part", func(ctx context.Context, tx *spanner.ReadWriteTransaction) error {
-		there, err := readPart(ctx, tx, part.ID)
+		parts, err := readParts(ctx, tx, part)
+		there := parts[part.ID]
 		if err != nil || there.WrittenAt.Valid {
 			return err
 		}
@@ -50,19 +50,24 @@ type partRow struct {
 	WrittenAt spanner.NullTime
 }
 
-func readPart(ctx context.Context, tx rowReader, id string) (partRow, error) {
-	var r partRow
-	row, err := tx.ReadRow(ctx, "ResultLogParts", spanner.Key{id}, []string{"Results", "CreatedAt", "WrittenAt"})
-	if errors.Is(err, spanner.ErrRowNotFound) {
-		return r, nil
+// readParts are those that are there, by their ids.
+func readParts(ctx context.Context, tx keyReader, parts ...resultlog.PartName) (map[string]partRow, error) {
+	keys := make([]spanner.KeySet, len(parts))
+	for i, p := range parts {
+		keys[i] = spanner.Key{p.ID}
 	}
-	if err == nil {
-		err = row.ToStruct(&r)
-	}
+	out := map[string]partRow{}
+	err := tx.Read(ctx, "ResultLogParts", spanner.KeySets(keys...), []string{"PartId", "Results", "CreatedAt", "WrittenAt"}).Do(func(row *spanner.Row) error {
+		var id string
+		var r partRow
+		err := row.Columns(&id, &r.Results, &r.CreatedAt, &r.WrittenAt)
+		out[id] = r
+		return err
+	})
 	if err != nil {
-		return partRow{}, fmt.Errorf("read part %s of the result log: %w", id, err)
+		return nil, fmt.Errorf("read %d parts of the result log: %w", len(parts), err)
 	}
-	return r, nil
+	return out, nil
 }
 
 // putPart writes a recovered file's row. It counts the results that are in the

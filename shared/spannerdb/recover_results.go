@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"cloud.google.com/go/spanner"
@@ -48,11 +50,12 @@ func (db *DB) RecoverResults(ctx context.Context, worker common.Address, seq int
 			posted.Count++
 			posted.Sum += r.Reward
 		}
+		parts, err := readParts(ctx, tx, slices.Collect(maps.Keys(counts))...)
+		if err != nil {
+			return err
+		}
 		for part, n := range counts {
-			there, err := readPart(ctx, tx, part.ID)
-			if err != nil {
-				return err
-			}
+			there := parts[part.ID]
 			writes = append(writes, putPart(part, there.Results+n, there.CreatedAt, there.WrittenAt, now))
 		}
 		return tx.BufferWrite(append(writes, spanner.InsertOrUpdateMap("WorkerCredits", creditChanges(worker, books, now))))
