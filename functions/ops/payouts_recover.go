@@ -97,7 +97,7 @@ func recoveredText(todo, refused int) string {
 	case todo == 0:
 		return "nothing to do: the books know all that the chain and the result log have"
 	}
-	return "posted; ops reconcile --all-books compares all of it"
+	return "posted; Reconcile compares all of it once payouts go on"
 }
 
 // post makes sure that nothing is paid any more of what is being posted, neither
