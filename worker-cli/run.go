@@ -12,7 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/worker-cli/internal/check"
 	"github.com/BlockRunAI/worker-network/worker-cli/internal/client"
 	"github.com/BlockRunAI/worker-network/worker-cli/internal/runner"
@@ -84,10 +83,7 @@ func (r runCmd) Run(c console) error {
 	})
 	config := runner.Config{
 		API: network, Check: checker.Check, Sign: w.Sign, Interval: r.Interval, Emit: emit,
-		Line: network, Offset: network.ClockOffset, Limits: limits,
-		Standing: func(ctx context.Context) (api.WorkerStatus, error) {
-			return network.Status(ctx, client.StatusQuery{Payouts: 20})
-		},
+		Line: network, Offset: network.ClockOffset, Limits: limits, Standing: front.books.ask,
 	}
 	if dir != nil {
 		config.Keep = runner.File{Path: dir.Results(), Address: w.Address}

@@ -33,7 +33,7 @@ type front struct {
 	counts *metrics.Counts // or nil
 	live   *view.Live      // or nil
 	news   chan struct{}   // there may be news of the books
-	books  func(context.Context) (api.WorkerStatus, error)
+	books  *books
 	stop   context.CancelFunc
 	last   []runner.Event // what is told again when the view is gone
 }
@@ -41,7 +41,9 @@ type front struct {
 // openFront sees what there is to show on. What it starts ends with ctx; stop
 // ends ctx.
 func openFront(ctx context.Context, stop context.CancelFunc, r runCmd, show *printer, w *wallet.Wallet, network *client.Client) (*front, error) {
-	f := &front{show: show, stop: stop}
+	f := &front{show: show, stop: stop, books: newBooks(booksEvery/2, func(ctx context.Context) (api.WorkerStatus, error) {
+		return network.Status(ctx, client.StatusQuery{Payouts: 20})
+	})}
 	if r.Show.Metrics != "" {
 		f.counts = metrics.New(readBuild().Version, time.Now())
 		if err := serveMetrics(ctx, r.Show.Metrics, f.counts, show.console); err != nil {
@@ -57,7 +59,7 @@ func openFront(ctx context.Context, stop context.CancelFunc, r runCmd, show *pri
 	}
 	f.live = view.NewLive(worker, view.Terminal{In: show.in, Out: show.out, Stop: stop})
 	f.news = make(chan struct{}, 1)
-	f.books = func(ctx context.Context) (api.WorkerStatus, error) { return network.Status(ctx, client.StatusQuery{}) }
+	f.books.told = f.live.Books
 	return f, nil
 }
 
@@ -109,7 +111,7 @@ func (f *front) run(ctx context.Context, work func(context.Context)) error {
 		work(ctx)
 		f.live.Close()
 	}()
-	go view.Follow(ctx, f.news, booksEvery, f.books, f.live.Books)
+	go view.Follow(ctx, f.news, booksEvery, func(ctx context.Context) { _, _ = f.books.ask(ctx) }) // the view is told by them
 	err := f.live.Run()
 	if errors.Is(err, view.ErrAtOnce) {
 		return err

@@ -149,14 +149,12 @@ func ANSI(lines []Line) string {
 	return b.String()
 }
 
-// Follow fetches the books when there may be news of them, until ctx ends: at
+// Follow asks for the books when there may be news of them, until ctx ends: at
 // the start and after each submission, but not more often than every so often.
 // What goes wrong is not told: the worker's own exchanges tell of it.
-func Follow(ctx context.Context, news <-chan struct{}, every time.Duration, fetch func(context.Context) (api.WorkerStatus, error), told func(api.WorkerStatus)) {
+func Follow(ctx context.Context, news <-chan struct{}, every time.Duration, ask func(context.Context)) {
 	for {
-		if b, err := fetch(ctx); err == nil {
-			told(b)
-		}
+		ask(ctx)
 		select {
 		case <-ctx.Done():
 			return
