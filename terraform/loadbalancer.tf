@@ -57,6 +57,25 @@ resource "google_compute_security_policy" "api" {
   name = "worker-api"
 
   rule {
+    description = "A wallet is linked once, and the row stays for ever: nobody needs many."
+    action      = "throttle"
+    priority    = 900
+    match {
+      expr {
+        expression = "request.path == '${one([for path, name in local.routes : path if name == "linkwallet"])}'"
+      }
+    }
+    rate_limit_options {
+      conform_action = "allow"
+      exceed_action  = "deny(429)"
+      enforce_on_key = "IP"
+      rate_limit_threshold {
+        count        = 10
+        interval_sec = 60
+      }
+    }
+  }
+  rule {
     description = "A worker makes some four requests a minute."
     action      = "throttle"
     priority    = 1000

@@ -122,8 +122,12 @@ run "load_balancer" {
     error_message = "a backend has no rate limit"
   }
   assert {
-    condition     = one([for r in google_compute_security_policy.api[0].rule : one(r.rate_limit_options).rate_limit_threshold[0].count if r.action == "throttle"]) == 240
-    error_message = "rate limit"
+    condition     = { for r in google_compute_security_policy.api[0].rule : tostring(r.priority) => one(r.rate_limit_options).rate_limit_threshold[0].count if r.action == "throttle" } == { "900" = 10, "1000" = 240 }
+    error_message = "rate limits"
+  }
+  assert {
+    condition     = one([for r in google_compute_security_policy.api[0].rule : one(one(r.match).expr).expression if r.priority == 900]) == "request.path == '/api/v1/worker/link'"
+    error_message = "links have a limit of their own"
   }
   assert {
     condition     = toset([for n in google_compute_region_network_endpoint_group.api : n.cloud_run[0].service]) == toset(values(local.routes))
