@@ -58,7 +58,7 @@ resource "google_monitoring_alert_policy" "treasury_key_used_elsewhere" {
     }
   }
   documentation {
-    content = "If it was none of yours, move the USDC to an address of a new key at once, and pause the payouts."
+    content = "If it was none of yours, move the USDC to an address of a new key at once, and pause the payouts.${local.runbook}rotating-keys"
   }
   alert_strategy {
     auto_close = "604800s"

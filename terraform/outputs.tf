@@ -63,6 +63,7 @@ output "operator_environment" {
 }
 
 output "buckets" {
+  description = "Where the result log is (RESULT_LOG_BUCKET), and where the logs of LLM calls are expected."
   value = {
     results    = google_storage_bucket.results.name
     spend_logs = local.spend_log_bucket
