@@ -10,6 +10,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/BlockRunAI/worker-network/functions/internal/restore"
+	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/config"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/recovery"
@@ -17,6 +18,8 @@ import (
 )
 
 type payoutsRecoverCmd struct {
+	Treasury []string `help:"Another treasury that paid since then: one that was rotated." placeholder:"ADDRESS"`
+
 	Since time.Time `required:"" help:"The time that the database was restored to: that of the backup, such as 2026-11-22T09:00:00Z." placeholder:"TIME"`
 }
 
@@ -66,6 +69,9 @@ func (cmd payoutsRecoverCmd) Run(c console) error {
 	}
 	defer closing()
 	d.Now = c.now
+	if d.Treasuries, err = cmd.treasuries(); err != nil {
+		return usageError{err}
+	}
 	found, err := d.Find(c.ctx)
 	if err != nil {
 		return err
@@ -88,6 +94,17 @@ func (cmd payoutsRecoverCmd) Run(c console) error {
 		return errAttention
 	}
 	return err
+}
+
+func (cmd payoutsRecoverCmd) treasuries() (out []common.Address, err error) {
+	for _, text := range cmd.Treasury {
+		a, err := api.ParseAddress(text)
+		if err != nil {
+			return nil, fmt.Errorf("--treasury %s: %w", text, err)
+		}
+		out = append(out, a)
+	}
+	return out, nil
 }
 
 func recoveredText(todo, refused int) string {

@@ -127,6 +127,7 @@ func TestPayoutsRecoverRefuses(t *testing.T) {
 	l.must(l.db.CheckBooks(t.Context()))
 
 	l.says(exitUsage, line("payouts recover --since 2100-01-01T00:00:00Z"), "is to come")
+	l.says(exitUsage, append(args, "--treasury", "0x12"), "--treasury 0x12")
 	part := l.put(l.result(since.Add(time.Minute), 1, 1))
 	l.files.Put("log", part.Name(), []byte(strings.Replace(string(part.Content), `"rewardMicros":60`, `"rewardMicros":99`, 1)))
 	l.says(exitFailed, args, "the result log was tampered with", part.Name())

@@ -24,9 +24,10 @@ type Recovered struct {
 	Results ResultSum    // that the books hold under this number by now
 	Lost    *LostResults // of a payout that was paid for more than those; else nil
 
-	ResultsHash string      // hex, of all its results; goes with Tx
-	Tx          common.Hash // holds the Transfer; zero: it was opened, and the chain does not show it paid
-	Block       uint64      // of Tx, a safe one
+	ResultsHash string         // hex, of all its results; goes with Tx
+	Tx          common.Hash    // holds the Transfer; zero: it was opened, and the chain does not show it paid
+	Block       uint64         // of Tx, a safe one
+	Treasury    common.Address // that paid it; zero: the policy's
 
 	// Skip passes the number over: there are no results, and it was not paid. Lost
 	// has the reason, and counts none.
@@ -74,6 +75,9 @@ func (c *Credits) Recover(r Recovered, policy PayoutPolicy, now time.Time) (*Pay
 	if r.Skip {
 		c.PayoutSeq++
 		return nil, nil
+	}
+	if r.Treasury != (common.Address{}) {
+		policy.Treasury = r.Treasury
 	}
 	if r.Lost != nil {
 		earned, err := c.TotalEarned.Add(r.Lost.Sum)

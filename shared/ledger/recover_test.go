@@ -38,6 +38,13 @@ func TestRecover(t *testing.T) {
 		t.Error(err)
 	}
 
+	// By a treasury that was rotated since, the nonce is that one's.
+	c, r = recoverable()
+	r.Treasury = common.HexToAddress("0x01d")
+	if p, err = c.Recover(r, policy, restoredAt); err != nil || p.Treasury != r.Treasury || p.Nonce != PayoutNonce(84532, r.Treasury, r.ID) {
+		t.Errorf("%+v, %v", p, err)
+	}
+
 	// One that was opened, and not paid, goes the way of all payouts; its results are all there.
 	c, r = recoverable()
 	r.Lost, r.Tx, r.Block, r.ResultsHash = nil, common.Hash{}, 0, ""

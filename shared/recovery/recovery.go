@@ -40,10 +40,11 @@ type Result struct {
 
 // Transfer is a payout on chain, in a safe block.
 type Transfer struct {
-	ID     ledger.PayoutID
-	Amount ledger.Micros
-	Tx     common.Hash
-	Block  uint64
+	ID       ledger.PayoutID
+	Amount   ledger.Micros
+	Tx       common.Hash
+	Block    uint64
+	Treasury common.Address
 }
 
 // Evidence is what outlived the restore of one worker's payouts.
@@ -181,6 +182,8 @@ func (p Policy) sort(b Books, e Evidence, plan *Plan) (*numbers, error) {
 			return nil, fmt.Errorf("payout %d is of %s USDC in the books, and was paid as %s USDC in %s; %s", t.ID.Seq, row.Amount, t.Amount, t.Tx, again)
 		case t.ID.Seq < b.Credits.PayoutSeq:
 			return nil, fmt.Errorf("payout %d was passed over, and then paid as %s USDC in %s; accept what Reconcile says of it", t.ID.Seq, t.Amount, t.Tx)
+		case w.at(t.ID.Seq).paid != nil:
+			return nil, fmt.Errorf("payout %d was paid twice, in %s and %s; find out why before anything else", t.ID.Seq, w.at(t.ID.Seq).paid.Tx, t.Tx)
 		default:
 			w.at(t.ID.Seq).paid = &t
 			if r, there := e.Receipts[t.ID.Seq]; there {

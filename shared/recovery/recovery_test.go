@@ -51,7 +51,7 @@ func (s *story) line(seq int64, minute int) string {
 }
 
 func (s *story) paid(seq int64, amount ledger.Micros) {
-	s.Transfers = append(s.Transfers, Transfer{ledger.PayoutID{Worker: worker, Seq: seq}, amount, common.BigToHash(common.Big1), 50})
+	s.Transfers = append(s.Transfers, Transfer{ledger.PayoutID{Worker: worker, Seq: seq}, amount, common.BigToHash(common.Big1), 50, policy.Treasury})
 }
 
 func (s *story) receipt(seq int64, amount ledger.Micros, count int64, ids ...string) {
@@ -189,6 +189,7 @@ func TestPlan(t *testing.T) {
 		{"a payout without a result of the log", 0, func(s *story) { s.line(2, 1) }, "the books have closed payout 2 without result", true},
 		{"passed over, and then paid", 0, func(s *story) { s.paid(1, 50) }, "payout 1 was passed over", true},
 		{"less was paid than is known of before", 2, func(s *story) { s.paid(3, 30) }, "without 1 results that the books have", true},
+		{"paid by two treasuries", 0, func(s *story) { s.paid(3, 30); s.paid(3, 30) }, "payout 3 was paid twice", true},
 		{"nothing adds up", 1, func(s *story) { s.line(3, 1); s.paid(3, 50) }, "no beginning of its 2 results", true},
 		{"the receipt is of others", 1, func(s *story) {
 			s.line(3, 1)

@@ -12,7 +12,7 @@ import (
 // it commits to. When all that are known are worth less, the others are lost.
 // rest are those accepted later, under the same number.
 func (n *number) settle(r *ledger.Recovered) (rest []resultlog.InPart, err error) {
-	r.Tx, r.Block = n.paid.Tx, n.paid.Block
+	r.Tx, r.Block, r.Treasury = n.paid.Tx, n.paid.Block, n.paid.Treasury
 	if x := n.receipt; x != nil && (x.AmountMicros != n.paid.Amount || x.PayoutTxHash != n.paid.Tx) {
 		return nil, fmt.Errorf("its receipt says %s USDC in %s, the chain %s USDC in %s; look at both before anything else", x.AmountMicros, x.PayoutTxHash, n.paid.Amount, n.paid.Tx)
 	}

@@ -100,20 +100,19 @@ func (d Deps) sort(ctx context.Context, f *Found, c *onChain, lines []resultlog.
 		reach := max(next[worker], highest[worker]) + int64(len(transfers)) + gaps
 		ids := d.numbers(worker, reach)
 		for _, t := range transfers {
-			if row, known := rows[t.Nonce]; known {
-				e := of(worker)
-				e.Rows = append(e.Rows, row)
-				e.Transfers = append(e.Transfers, recovery.Transfer{ID: row.ID, Amount: t.Value, Tx: t.Tx, Block: t.Block})
-				f.Transfers++
-				continue
-			}
 			seq, known := ids[t.Nonce]
+			if row, booked := rows[t.Nonce]; booked {
+				seq, known = row.ID.Seq, true
+				of(worker).Rows = append(of(worker).Rows, row)
+			}
 			if !known {
 				f.Foreign++
 				continue
 			}
 			e := of(worker)
-			e.Transfers = append(e.Transfers, recovery.Transfer{ID: ledger.PayoutID{Worker: worker, Seq: seq}, Amount: t.Value, Tx: t.Tx, Block: t.Block})
+			e.Transfers = append(e.Transfers, recovery.Transfer{
+				ID: ledger.PayoutID{Worker: worker, Seq: seq}, Amount: t.Value, Tx: t.Tx, Block: t.Block, Treasury: t.from,
+			})
 			f.Transfers++
 		}
 	}
@@ -126,8 +125,10 @@ const gaps = 1000
 // numbers are a worker's payout numbers by their nonces.
 func (d Deps) numbers(worker common.Address, reach int64) map[common.Hash]int64 {
 	out := make(map[common.Hash]int64, reach)
-	for seq := int64(1); seq <= reach; seq++ {
-		out[ledger.PayoutNonce(d.Policy.ChainID, d.Policy.Treasury, ledger.PayoutID{Worker: worker, Seq: seq})] = seq
+	for _, treasury := range d.treasuries() {
+		for seq := int64(1); seq <= reach; seq++ {
+			out[ledger.PayoutNonce(d.Policy.ChainID, treasury, ledger.PayoutID{Worker: worker, Seq: seq})] = seq
+		}
 	}
 	return out
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -20,8 +21,13 @@ import (
 
 // onChain is what the chain has of the lost time, by worker.
 type onChain struct {
-	transfers map[common.Address][]chain.Transfer // by authorizations
+	transfers map[common.Address][]transfer // by authorizations
 	receipts  map[common.Address]map[int64]receipt.Receipt
+}
+
+type transfer struct {
+	chain.Transfer
+	from common.Address
 }
 
 // margin is how much earlier than the backup the chain is read: the clocks of
@@ -38,26 +44,11 @@ func (d Deps) readChain(ctx context.Context, f *Found) (*onChain, error) {
 	if f.From, err = d.blockAt(ctx, d.Policy.Since.Add(-margin), f.To); err != nil {
 		return nil, err
 	}
-	c := &onChain{map[common.Address][]chain.Transfer{}, map[common.Address]map[int64]receipt.Receipt{}}
-	var sent ledger.Micros
-	err = d.Chain.TransfersFrom(ctx, d.Policy.Token, d.Policy.Treasury, f.From, heads.Latest.Number, func(t chain.Transfer) (err error) {
-		if t.Block > f.To {
-			return unsafe(t.Tx, t.Block, f.To)
+	c := &onChain{map[common.Address][]transfer{}, map[common.Address]map[int64]receipt.Receipt{}}
+	for _, treasury := range d.treasuries() {
+		if err := d.readTransfers(ctx, treasury, heads.Latest.Number, f, c); err != nil {
+			return nil, err
 		}
-		if t.Nonce == (common.Hash{}) {
-			f.Foreign++
-		} else {
-			c.transfers[t.To] = append(c.transfers[t.To], t)
-		}
-		sent, err = sent.Add(t.Value)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	// A payout that the node leaves out would be opened once more under its number.
-	if err := d.History.CheckTransfers(ctx, d.Policy.Token, d.Policy.Treasury, f.From, f.To, sent); err != nil {
-		return nil, err
 	}
 	for _, sender := range d.Senders {
 		err := d.History.LogTransactionsOf(ctx, sender, d.LogAddress, f.From, f.To, func(tx chain.LogTransaction) error {
@@ -75,6 +66,39 @@ func (d Deps) readChain(ctx context.Context, f *Found) (*onChain, error) {
 		}
 	}
 	return c, nil
+}
+
+// treasuries are all that may have paid in the lost time.
+func (d Deps) treasuries() []common.Address {
+	all := []common.Address{d.Policy.Treasury}
+	for _, a := range d.Treasuries {
+		if !slices.Contains(all, a) {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// readTransfers reads those of one treasury.
+func (d Deps) readTransfers(ctx context.Context, treasury common.Address, latest uint64, f *Found, c *onChain) error {
+	var sent ledger.Micros
+	err := d.Chain.TransfersFrom(ctx, d.Policy.Token, treasury, f.From, latest, func(t chain.Transfer) (err error) {
+		if t.Block > f.To {
+			return unsafe(t.Tx, t.Block, f.To)
+		}
+		if t.Nonce == (common.Hash{}) {
+			f.Foreign++
+		} else {
+			c.transfers[t.To] = append(c.transfers[t.To], transfer{t, treasury})
+		}
+		sent, err = sent.Add(t.Value)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	// A payout that the node leaves out would be opened once more under its number.
+	return d.History.CheckTransfers(ctx, d.Policy.Token, treasury, f.From, f.To, sent)
 }
 
 // receipt keeps the first one of each payout.

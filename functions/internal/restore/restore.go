@@ -73,6 +73,7 @@ type Deps struct {
 	History    History
 	Results    Log
 	Policy     recovery.Policy
+	Treasuries []common.Address // that paid in the lost time, beside the policy's
 	LogAddress common.Address
 	Senders    []common.Address // who may write receipts
 	FromBlock  uint64           // the treasury was empty before

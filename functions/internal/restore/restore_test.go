@@ -30,6 +30,7 @@ var (
 // the backup, an empty database and an empty log. fail says what goes wrong.
 type fake struct {
 	transfers []chain.Transfer
+	others    []chain.Transfer // by another treasury
 	logs      []chain.LogTransaction
 	objects   map[string][]byte
 	known     []string
@@ -63,9 +64,13 @@ func (f *fake) HeadAt(_ context.Context, number uint64) (chain.Head, error) {
 	return chain.Head{Number: number, Time: since.Unix() + 2*(int64(number)-1000)}, f.call("HeadAt")
 }
 
-func (f *fake) TransfersFrom(_ context.Context, _, _ common.Address, from, to uint64, yield func(chain.Transfer) error) error {
+func (f *fake) TransfersFrom(_ context.Context, _, who common.Address, from, to uint64, yield func(chain.Transfer) error) error {
 	f.asked = from
-	for _, t := range f.transfers {
+	transfers := f.transfers
+	if who != treasury {
+		transfers = f.others
+	}
+	for _, t := range transfers {
 		if t.Block >= from && t.Block <= to {
 			if err := yield(t); err != nil {
 				return err
@@ -75,9 +80,13 @@ func (f *fake) TransfersFrom(_ context.Context, _, _ common.Address, from, to ui
 	return f.call("TransfersFrom")
 }
 
-func (f *fake) CheckTransfers(_ context.Context, _, _ common.Address, _, _ uint64, sent ledger.Micros) error {
+func (f *fake) CheckTransfers(_ context.Context, _, who common.Address, _, _ uint64, sent ledger.Micros) error {
 	var all ledger.Micros
-	for _, t := range f.transfers {
+	transfers := f.transfers
+	if who != treasury {
+		transfers = f.others
+	}
+	for _, t := range transfers {
 		all += t.Value
 	}
 	if all != sent {
@@ -202,6 +211,32 @@ func TestReceiptsCountByKnownSenders(t *testing.T) {
 		}
 		if len(f.posted) != 3 || !f.posted[0].Skip || !f.posted[1].Skip || f.posted[2].Lost.Count != c.lost || f.posted[2].Lost.Sum != 500 {
 			t.Errorf("by %s: %+v", c.sender, f.posted)
+		}
+	}
+}
+
+// What a treasury paid that was rotated since counts when it is named, and keeps
+// its nonce.
+func TestRotatedTreasury(t *testing.T) {
+	old := common.HexToAddress("0x01d")
+	f := &fake{}
+	f.pay(2, 500, 1600)
+	f.others = []chain.Transfer{{
+		Block: 1500, Tx: common.BigToHash(common.Big2), To: alice, Value: 300, Nonce: ledger.PayoutNonce(84532, old, ledger.PayoutID{Worker: alice, Seq: 1}),
+	}}
+	d := f.deps()
+	found, err := d.Find(t.Context())
+	if err != nil || found.Transfers != 1 || !found.Plans[0].Steps[0].Close.Skip {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	d.Treasuries = []common.Address{old, treasury}
+	found, err = d.Find(t.Context())
+	if err != nil || found.Transfers != 2 || found.Steps() != 2 {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	for i, want := range []common.Address{old, treasury} {
+		if c := found.Plans[0].Steps[i].Close; c.Treasury != want || c.ID.Seq != int64(i)+1 {
+			t.Errorf("payout %d: %+v", i+1, c)
 		}
 	}
 }
