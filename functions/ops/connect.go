@@ -8,7 +8,7 @@ import (
 	"github.com/BlockRunAI/worker-network/shared/usdc"
 )
 
-const whence = `"terraform output operator_environment" has these of a deployment, and "go run ./functions/local" prints them`
+const whence = `"terraform output operator_environment" has these of a deployment, and "go run ./functions/local" prints those that a network of this machine has`
 
 // load reads what a command is configured by.
 func (c console) load(target interface{ Validate() error }) error {
