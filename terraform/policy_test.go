@@ -74,6 +74,42 @@ func TestEveryGrantIsOneOfThese(t *testing.T) {
 	}
 }
 
+// grantFor a variable is what whoever is told it needs.
+var grantFor = map[string]string{
+	"SPANNER_DATABASE":  "google_spanner_database_iam_member",
+	"PAYOUT_TOPIC":      "google_pubsub_topic_iam_member",
+	"RESULT_LOG_BUCKET": "google_storage_bucket_iam_member",
+	"SPEND_LOG_BUCKET":  "google_storage_bucket_iam_member",
+	"TREASURY_KMS_KEY":  "google_kms_crypto_key_iam_member",
+}
+
+// What a function is told of, it may use: one that is deployed without would
+// answer 503 in the cloud, and nowhere before.
+func TestAFunctionMayUseWhatItIsToldOf(t *testing.T) {
+	needs := map[string]bool{}
+	for _, c := range contracts(t) {
+		for function, environment := range c.Environment {
+			for variable, value := range environment {
+				kind := grantFor[variable]
+				if strings.HasPrefix(value, "secret ") {
+					kind = "google_secret_manager_secret_iam_member"
+				}
+				if kind == "" {
+					continue
+				}
+				name := kind + "." + strings.ToLower(function)
+				if _, ok := granted[name]; !ok && !needs[name] {
+					t.Errorf("%s is told %s; its grant, %s, is missing", function, variable, name)
+				}
+				needs[name] = true
+			}
+		}
+	}
+	if len(needs) < 14 {
+		t.Errorf("only %d grants are needed", len(needs))
+	}
+}
+
 // Grants are added one by one: a binding or a policy would take away those that
 // Google's own accounts need. Nothing is looked up, so that a plan needs no
 // cloud. And the value of a secret never enters Terraform's state.

@@ -60,6 +60,9 @@ func TestABuildLinksWhatItIsFor(t *testing.T) {
 				t.Errorf("the build of %s: %s is linked: %v", name, other, other != name)
 			}
 		}
+		if !linked["github.com/BlockRunAI/worker-network/functions/internal/schema"] {
+			t.Errorf("%s does not look whether the database has all of spanner-ddl: schema.Checked in its wire.go", name)
+		}
 		// What makes a start slow, and who may have it.
 		for path, users := range map[string]string{
 			"cloud.google.com/go/storage":                        "Sweep RefreshReputation Reconcile",
