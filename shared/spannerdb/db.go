@@ -57,8 +57,9 @@ func OpenConfig(ctx context.Context, c Config, opts ...option.ClientOption) (*DB
 	// goroutine, which a function that is frozen between requests cannot keep up.
 	// One connection carries 100 calls at once, and a function answers 80 requests
 	// at once: each more would be another handshake before the first answer.
-	config := spanner.ClientConfig{DisableNativeMetrics: true, NumChannels: 1}
-	client, err := spanner.NewClientWithConfig(ctx, c.Database, config, append(counted(), opts...)...)
+	config := spanner.ClientConfig{DisableNativeMetrics: true}
+	ours := append(counted(), option.WithGRPCConnectionPool(1))
+	client, err := spanner.NewClientWithConfig(ctx, c.Database, config, append(ours, opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("spannerdb: open %q (want projects/P/instances/I/databases/D): %w", c.Database, err)
 	}
