@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,6 +56,29 @@ func TestTheRunbooksLogLines(t *testing.T) {
 	}
 	if found < 10 {
 		t.Errorf("only %d lines were found", found)
+	}
+}
+
+var waits = regexp.MustCompile(`(?m)^- \*([^*]+)\*`)
+
+// The reasons for which payouts wait, as the runbook lists them, are those that
+// ProcessPayout gives, or titles of alerts.
+func TestTheRunbooksReasons(t *testing.T) {
+	said := spoken(t, []string{"../functions/processpayout"})
+	for _, e := range events(t) {
+		said = append(said, strings.ToLower(e.Title[:1])+e.Title[1:])
+	}
+	_, part, _ := strings.Cut(read(t, runbook), "\n## Payouts that are stuck\n")
+	part, _, _ = strings.Cut(part, "\n## ")
+	found := waits.FindAllStringSubmatch(part, -1)
+	for _, m := range found {
+		reason := strings.ReplaceAll(strings.Join(strings.Fields(m[1]), " "), "...", "%s")
+		if !slices.ContainsFunc(said, func(w string) bool { return strings.HasPrefix(w, reason) }) {
+			t.Errorf("no payout waits because %q", reason)
+		}
+	}
+	if len(found) < 5 {
+		t.Errorf("only %d reasons were found", len(found))
 	}
 }
 
