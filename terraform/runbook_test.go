@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"cloud.google.com/go/spanner"
 	"github.com/cloudspannerecosystem/memefish"
@@ -123,6 +124,29 @@ func TestTheRunbooksNames(t *testing.T) {
 		if found < n.least {
 			t.Errorf("%s: found %d, want %d at least", n.pattern, found, n.least)
 		}
+	}
+}
+
+var job = regexp.MustCompile(`(?m)(?:^\s+|")([a-z-]+)"?\s+=>? \{ schedule`)
+
+// Before a restore all that workers reach is closed, and each job is paused.
+func TestARestoreStopsAll(t *testing.T) {
+	_, steps, _ := strings.Cut(read(t, runbook), "1. **Stop everything.**")
+	steps, _, _ = strings.Cut(steps, "2. **")
+	words := strings.FieldsFunc(steps, func(r rune) bool { return r == ';' || r == '`' || unicode.IsSpace(r) })
+	for path, function := range contracts(t)["pilot"].Routes {
+		if !slices.Contains(words, strings.ToLower(function)) {
+			t.Errorf("%s, at %s, is not closed", function, path)
+		}
+	}
+	jobs := job.FindAllStringSubmatch(read(t, "scheduler.tf"), -1)
+	for _, m := range jobs {
+		if !slices.Contains(words, m[1]) {
+			t.Errorf("the job %s is not paused", m[1])
+		}
+	}
+	if len(jobs) < 3 {
+		t.Errorf("found only %q", jobs)
 	}
 }
 
