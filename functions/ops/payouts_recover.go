@@ -20,7 +20,18 @@ import (
 type payoutsRecoverCmd struct {
 	Treasury []string `help:"Another treasury that paid since then: one that was rotated." placeholder:"ADDRESS"`
 
-	Since time.Time `required:"" help:"The time that the database was restored to: that of the backup, such as 2026-11-22T09:00:00Z." placeholder:"TIME"`
+	Since moment `required:"" help:"The time that the database was restored to: that of the backup, such as 2026-11-22T09:00:00Z." placeholder:"TIME"`
+}
+
+// moment is a time on the command line.
+type moment struct{ time.Time }
+
+// UnmarshalText says, of what is no time, how one is written.
+func (m *moment) UnmarshalText(text []byte) error {
+	if err := m.Time.UnmarshalText(text); err != nil {
+		return fmt.Errorf("%q is no time such as 2026-11-22T09:00:00Z", text)
+	}
+	return nil
 }
 
 // recoverView is the answer with --json.
@@ -63,7 +74,7 @@ func (cmd payoutsRecoverCmd) Run(c console) error {
 	if cmd.Since.After(c.now()) {
 		return usageError{fmt.Errorf("--since %s is to come; give the time that the database was restored to", cmd.Since.Format(time.RFC3339))}
 	}
-	d, closing, err := restore.Open(c.ctx, o, db, cmd.Since, slog.New(slog.NewTextHandler(c.err, nil)))
+	d, closing, err := restore.Open(c.ctx, o, db, cmd.Since.Time, slog.New(slog.NewTextHandler(c.err, nil)))
 	if err != nil {
 		return err
 	}
