@@ -56,6 +56,9 @@ func TestTheCodeLogsTheseLines(t *testing.T) {
 		if !slices.Contains(words, e.Message) {
 			t.Errorf("%s: nothing in %q says %q", name, folders, e.Message)
 		}
+		if slices.Contains(debugged(t, folders), e.Message) {
+			t.Errorf("%s: %q is a line of DEBUG, which a deployment does not write", name, e.Message)
+		}
 		for _, field := range append(strings.Split(e.Field, "."), e.By) {
 			if field != "" && !slices.Contains(words, field) {
 				t.Errorf("%s: nothing in %q has the field %q", name, folders, field)
@@ -156,6 +159,26 @@ func spoken(t *testing.T, folders []string) []string {
 		}
 	}
 	return words
+}
+
+var debugLine = regexp.MustCompile(`\bDebug(?:Context)?\([^"]*"([^"]+)"`)
+
+// debugged are the messages of the folders' lines of DEBUG.
+func debugged(t *testing.T, folders []string) []string {
+	t.Helper()
+	var messages []string
+	for _, folder := range folders {
+		files, err := filepath.Glob(folder + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			for _, m := range debugLine.FindAllStringSubmatch(read(t, name), -1) {
+				messages = append(messages, m[1])
+			}
+		}
+	}
+	return messages
 }
 
 func literals(t *testing.T, name string) []string {
