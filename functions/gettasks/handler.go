@@ -35,11 +35,21 @@ type Deps struct {
 	Now          func() time.Time
 	TasksPerPoll int // assigned to one poll at most
 	Log          *slog.Logger
+
+	turns *web.Turns
 }
 
 // answerWithin is how long a poll may take: a worker waits for 15 s, and what
 // is assigned to nobody who listens only waits for its slots to end.
 const answerWithin = 12 * time.Second
+
+// pollsAtOnce is how many polls an instance works on; others wait waitForTurn.
+// Spanner takes some 10 ms for each, so that an instance answers over a thousand
+// a second.
+const (
+	pollsAtOnce = 16
+	waitForTurn = 2 * time.Second
+)
 
 // unknownRegion is the region of a worker that does not say where it is.
 const unknownRegion = "unknown"
@@ -48,16 +58,18 @@ const unknownRegion = "unknown"
 // may be left out. It answers 200 with a JSON array of api.Task, which may be
 // empty; 400 for a bad address or region; 400 or 401 for a proof that is there
 // but wrong, used before, or missing where there was one (api.ProofError); 429
-// for a wallet that polls too often; 503 when the database took too long; 405 for any method but GET, HEAD included, because
-// a poll assigns.
+// for a wallet that polls too often; 503 when the database took too long, or
+// when many other polls are at work; 405 for any method but GET, HEAD included,
+// because a poll assigns.
 func New(d Deps) http.Handler {
+	d.turns = web.NewTurns(pollsAtOnce, waitForTurn)
 	return web.Endpoint{Name: "GetTasks", Method: http.MethodGet, Log: d.Log, Serve: d.poll}
 }
 
 func (d Deps) poll(r *http.Request) (any, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
 	defer cancel()
-	query, now := r.URL.Query(), d.Now()
+	query := r.URL.Query()
 	worker, err := api.ParseAddress(query.Get("address"))
 	if err != nil {
 		return nil, fmt.Errorf("address: %w", err)
@@ -66,12 +78,21 @@ func (d Deps) poll(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	proof, err := readProof(r, query.Get("address"), query.Get("region"), now)
+	proof, err := readProof(r, query.Get("address"), query.Get("region"), d.Now())
 	if err != nil {
 		return nil, err
 	}
-	poll := schedule.Poll{Worker: worker, Region: region, ProvenAt: proof.At}
-	offers, err := d.Store.FindOffers(ctx, now, poll, d.TasksPerPoll)
+	leave, err := d.turns.Take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return d.assign(ctx, schedule.Poll{Worker: worker, Region: region, ProvenAt: proof.At})
+}
+
+// assign finds tasks for a poll that is in order, and assigns them.
+func (d Deps) assign(ctx context.Context, poll schedule.Poll) (any, error) {
+	offers, err := d.Store.FindOffers(ctx, d.Now(), poll, d.TasksPerPoll)
 	if err != nil {
 		return nil, refusal(ctx, "find tasks", err)
 	}
@@ -85,7 +106,7 @@ func (d Deps) poll(r *http.Request) (any, error) {
 		tasks = append(tasks, toWire(&claimed[i]))
 	}
 	telemetry.ChecksAssigned.Add(ctx, len(tasks))
-	d.Log.DebugContext(ctx, "tasks assigned", slog.String("worker", worker.Hex()), slog.String("region", region), slog.Int("tasks", len(tasks)))
+	d.Log.DebugContext(ctx, "tasks assigned", slog.String("worker", poll.Worker.Hex()), slog.String("region", poll.Region), slog.Int("tasks", len(tasks)))
 	return tasks, nil
 }
 

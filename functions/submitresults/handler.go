@@ -37,7 +37,18 @@ type Deps struct {
 	Publisher Publisher
 	Now       func() time.Time
 	Log       *slog.Logger
+
+	turns *web.Turns
 }
+
+// batchesAtOnce is how many batches an instance credits; others wait for
+// waitForTurn, longer than polls, as their work is done. What a batch may take
+// in all is answerWithin: a worker waits for 15 s, and then sends it again.
+const (
+	batchesAtOnce = 16
+	waitForTurn   = 8 * time.Second
+	answerWithin  = 12 * time.Second
+)
 
 // New is the function. Body: a JSON array of 1 to api.MaxBatch api.Result. It
 // answers 200 with an api.SubmitResponse, also when all results are rejected;
@@ -47,6 +58,7 @@ type Deps struct {
 // After an answer of 500 or 503, or none, the results may have been credited
 // or not: to send them again is right, and credits none twice.
 func New(d Deps) http.Handler {
+	d.turns = web.NewTurns(batchesAtOnce, waitForTurn)
 	return web.Endpoint{Name: "SubmitResults", Method: http.MethodPost, MaxBody: api.MaxBodyBytes, Log: d.Log, Serve: d.submit}
 }
 
@@ -58,7 +70,7 @@ func (d Deps) submit(r *http.Request) (any, error) {
 	}
 	s := verify(results, faults)
 	if len(s.batch) > 0 {
-		judged, opened, err := d.Store.CreditResults(ctx, d.Now(), s.batch)
+		judged, opened, err := d.credit(ctx, s.batch)
 		if err != nil {
 			return nil, fmt.Errorf("credit %d results: %w", len(s.batch), err)
 		}
@@ -72,6 +84,18 @@ func (d Deps) submit(r *http.Request) (any, error) {
 	d.Log.InfoContext(ctx, "results judged", slog.Int("submitted", len(results)), slog.Int("accepted", answer.Accepted),
 		slog.Int("rejected", len(answer.Errors)), slog.String("earned", answer.Earned))
 	return answer, nil
+}
+
+// credit waits for a turn and credits the batch.
+func (d Deps) credit(ctx context.Context, batch []ledger.SubmittedResult) ([]ledger.JudgedResult, []ledger.PayoutID, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	leave, err := d.turns.Take(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer leave()
+	return d.Store.CreditResults(ctx, d.Now(), batch)
 }
 
 // count counts what became of the results. Codes are few: api.Code.
