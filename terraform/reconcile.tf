@@ -1,6 +1,10 @@
 # Compares the books with the chain. There is nothing to compare before payouts
 # are enabled. It has no key.
 
+locals {
+  reconcile_reads_secret = var.payouts_enabled && var.base_rpc_url_secret && var.reconcile_rpc_url == ""
+}
+
 module "reconcile" {
   source = "./modules/function"
   count  = var.payouts_enabled ? 1 : 0
@@ -25,9 +29,9 @@ module "reconcile" {
     TREASURY_ADDRESS     = local.money_environment.TREASURY_ADDRESS
     },
     var.relayer_address != "" ? { RELAYER_ADDRESS = var.relayer_address } : {},
-    var.base_rpc_url_secret ? {} : { BASE_RPC_URL = local.rpc_url },
+    local.reconcile_reads_secret ? {} : { BASE_RPC_URL = var.reconcile_rpc_url != "" ? var.reconcile_rpc_url : local.rpc_url },
   )
-  secrets = !var.base_rpc_url_secret ? {} : {
+  secrets = !local.reconcile_reads_secret ? {} : {
     BASE_RPC_URL = merge(local.secret_version["base-rpc-url"], { granted = google_secret_manager_secret_iam_member.reconcile[0].etag })
   }
 
@@ -36,7 +40,7 @@ module "reconcile" {
 
 # The one secret of others that it reads: where the chain's node is.
 resource "google_secret_manager_secret_iam_member" "reconcile" {
-  count = var.payouts_enabled && var.base_rpc_url_secret ? 1 : 0
+  count = local.reconcile_reads_secret ? 1 : 0
 
   secret_id = google_secret_manager_secret.secret["base-rpc-url"].secret_id
   role      = "roles/secretmanager.secretAccessor"

@@ -167,6 +167,17 @@ variable "base_rpc_url_2" {
   }
 }
 
+variable "reconcile_rpc_url" {
+  description = "A node for Reconcile alone, of another provider than ProcessPayout's, so that what one node leaves out the other shows; it must serve logs. Empty: ProcessPayout's."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.reconcile_rpc_url == "" || can(regex("^https://[^/@\\s]+(/\\S*)?$", var.reconcile_rpc_url))
+    error_message = "reconcile_rpc_url begins with https:// and holds no user name, or is empty."
+  }
+}
+
 variable "base_rpc_url_secret" {
   description = "Takes the node's URL from the secret base-rpc-url."
   type        = bool

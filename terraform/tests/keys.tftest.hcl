@@ -84,6 +84,26 @@ run "keys_in_secrets" {
   }
 }
 
+# Another provider's node shows what ProcessPayout's leaves out.
+run "reconcile_has_a_node_of_its_own" {
+  command = plan
+
+  variables {
+    payouts_enabled     = true
+    base_rpc_url_secret = true
+    reconcile_rpc_url   = "https://node.example.com/v2"
+  }
+
+  assert {
+    condition     = module.reconcile[0].function.service_config[0].environment_variables["BASE_RPC_URL"] == "https://node.example.com/v2"
+    error_message = "Reconcile asks another node than it was given"
+  }
+  assert {
+    condition     = length(module.reconcile[0].function.service_config[0].secret_environment_variables) == 0 && length(google_secret_manager_secret_iam_member.reconcile) == 0
+    error_message = "Reconcile may read a secret that it has no use for"
+  }
+}
+
 run "key_in_kms" {
   command = plan
 

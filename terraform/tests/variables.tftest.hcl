@@ -108,6 +108,7 @@ run "refused_too" {
     var.api_base_path,
     var.secret_versions,
     var.base_rpc_url,
+    var.reconcile_rpc_url,
     var.payout_threshold_micros,
     var.spanner_processing_units,
     var.spanner_autoscaling,
@@ -121,6 +122,7 @@ run "refused_too" {
     api_base_path            = "/api/"
     secret_versions          = { treasury-key = 0 }
     base_rpc_url             = "https://user:secret@example.com"
+    reconcile_rpc_url        = "http://example.com"
     payout_threshold_micros  = 10000.5
     spanner_processing_units = 1500
     spanner_autoscaling      = { min = 1000, max = 2000 }
