@@ -52,12 +52,13 @@ type StatusPage struct {
 var workerQuery = `SELECT
   ARRAY(SELECT AS STRUCT ` + selectCredits + ` FROM WorkerCredits WHERE Worker = @worker) AS Credits,
   ` + selectSpend + `,
-  ARRAY(SELECT AS STRUCT ` + selectPayoutPublic + ` FROM WorkerPayouts WHERE Worker = @worker
-    AND Seq < @before AND Seq >= (SELECT LEAST(PayoutSeq, @before) FROM WorkerCredits WHERE Worker = @worker) - @payouts
+  ARRAY(SELECT AS STRUCT ` + selectPayoutPublic + `
+    FROM (SELECT Worker AS Owner, PayoutSeq AS Open FROM WorkerCredits WHERE Worker = @worker) AS c ` + seek + ` WorkerPayouts
+    ON Worker = Owner AND Seq < @before AND Seq >= LEAST(Open, @before) - @payouts
     ORDER BY Seq DESC LIMIT @payouts) AS Payouts,
   ARRAY(SELECT AS STRUCT TaskId, TimestampMs, ResultId, Success, RewardMicros, MultiplierBps, PayoutSeq
-    FROM WorkerResults@{FORCE_INDEX=ResultsByPayout} WHERE Worker = @worker
-    AND PayoutSeq >= (SELECT PayoutSeq FROM WorkerCredits WHERE Worker = @worker) - 1
+    FROM (SELECT Worker AS Owner, PayoutSeq AS Open FROM WorkerCredits WHERE Worker = @worker) AS c ` + seek + ` WorkerResults@{FORCE_INDEX=ResultsByPayout}
+    ON Worker = Owner AND PayoutSeq >= Open - 1
     ORDER BY TimestampMs DESC, TaskId LIMIT @results) AS Results`
 
 var waitingQuery = "SELECT " + selectPayoutPublic + ` FROM WorkerPayouts
