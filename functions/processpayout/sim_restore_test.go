@@ -6,6 +6,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 	"github.com/BlockRunAI/worker-network/shared/receipt"
 	"github.com/BlockRunAI/worker-network/shared/recovery"
@@ -70,7 +71,7 @@ func (w *world) evidence(lost simStore) map[common.Address]*recovery.Evidence {
 		}
 		results := lost.results[id]
 		for _, r := range results[:len(results)*w.rng.IntN(3)/2] {
-			e.Lines = append(e.Lines, resultlog.InPart{Line: resultlog.Line{ResultID: r.id, Payout: id, Reward: r.reward, AcceptedAt: p.CreatedAt}})
+			e.Lines = append(e.Lines, resultlog.InPart{Line: resultlog.Line{Result: api.Result{TaskID: r.id}, ResultID: r.id, Payout: id, Reward: r.reward, AcceptedAt: p.CreatedAt}})
 		}
 	}
 	return out

@@ -12,6 +12,7 @@ package recovery
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -25,10 +26,11 @@ import (
 // Books are what the restored books say of one worker.
 type Books struct {
 	Worker  common.Address
-	Credits ledger.Credits  // of a beginner when there are none
-	Open    []Result        // in no payout: stamped with Credits.PayoutSeq
-	Stored  map[string]bool // ids of results of the log that the books have, under whichever number
-	Whole   map[int64]bool  // numbers of confirmed payouts of which no result is lost, as far as results of the log have them
+	Credits ledger.Credits    // of a beginner when there are none
+	Open    []Result          // in no payout: stamped with Credits.PayoutSeq
+	Stored  map[string]bool   // ids of results of the log that the books have, under whichever number
+	Other   map[string]string // by ids of results of the log: which other result of the same task and time the books have
+	Whole   map[int64]bool    // numbers of confirmed payouts of which no result is lost, as far as results of the log have them
 }
 
 // Result is an accepted result in the books.
@@ -45,6 +47,14 @@ type Transfer struct {
 	Tx       common.Hash
 	Block    uint64
 	Treasury common.Address
+	At       time.Time // of the block; zero: not known
+}
+
+// before reports whether a result that was accepted then came too late to be paid
+// by it. The clocks of the two differ by less than resultlog.OneHistory, and
+// whatever a number collects after it was paid it does after a restore.
+func (t Transfer) before(accepted time.Time) bool {
+	return !t.At.IsZero() && accepted.Sub(t.At) > resultlog.OneHistory
 }
 
 // Evidence is what outlived the restore of one worker's payouts.
@@ -144,29 +154,9 @@ func (n *numbers) at(seq int64) *number {
 // refused.
 func (p Policy) sort(b Books, e Evidence, plan *Plan) (*numbers, error) {
 	w := &numbers{numbers: map[int64]*number{}, last: b.Credits.PayoutSeq - 1}
-	logged := map[string]bool{}
-	inOrder := slices.SortedStableFunc(slices.Values(e.Lines), func(a, b resultlog.InPart) int { return a.AcceptedAt.Compare(b.AcceptedAt) })
-	for _, l := range inOrder {
-		if l.Lost != nil {
-			if l.Payout.Seq >= b.Credits.PayoutSeq {
-				w.at(l.Payout.Seq).said = true
-			}
-			continue
-		}
-		if logged[l.ResultID] {
-			continue // exported twice, or accepted again, after an earlier restore: it counts once
-		}
-		logged[l.ResultID] = true
-		switch {
-		case b.Stored[l.ResultID]:
-			w.at(max(l.Payout.Seq, b.Credits.PayoutSeq)) // it was perhaps credited by a run that went no further
-		case b.Whole[l.Payout.Seq]:
-			w.late = append(w.late, l)
-		case l.Payout.Seq < b.Credits.PayoutSeq:
-			return nil, fmt.Errorf("the books have closed payout %d without result %s of the log; %s", l.Payout.Seq, l.ResultID, again)
-		default:
-			w.at(l.Payout.Seq).lines = append(w.at(l.Payout.Seq).lines, l)
-		}
+	logged, err := w.sortLines(b, e)
+	if err != nil {
+		return nil, err
 	}
 	rows := map[int64]ledger.Payout{}
 	for _, row := range e.Rows {
@@ -191,17 +181,86 @@ func (p Policy) sort(b Books, e Evidence, plan *Plan) (*numbers, error) {
 			}
 		}
 	}
-	if w.last < b.Credits.PayoutSeq {
-		return w, nil
+	if err := w.proven(b.Credits.PayoutSeq, e); err != nil || w.last < b.Credits.PayoutSeq {
+		return w, err
 	}
 	open := w.numbers[b.Credits.PayoutSeq]
 	for _, r := range b.Open {
 		if open != nil && open.paid != nil && r.AcceptedAt.After(p.Since) && !logged[r.ID] {
-			return nil, fmt.Errorf("payout %d was paid in %s, and result %s is under its number without having been paid; %s", open.seq, open.paid.Tx, r.ID, again)
+			return nil, fmt.Errorf("payout %d was paid in %s, and result %s of %s is under its number without having been paid; if --since is the time of the backup, %s", open.seq, open.paid.Tx, r.ID, r.AcceptedAt.UTC().Format(time.RFC3339), again)
 		}
 	}
 	w.at(b.Credits.PayoutSeq).held = b.Open
 	return w, nil
+}
+
+// sortLines puts the lines of the log under their numbers, and returns the ids of
+// their results.
+func (w *numbers) sortLines(b Books, e Evidence) (logged map[string]bool, err error) {
+	paid := map[int64]Transfer{}
+	for _, t := range e.Transfers {
+		paid[t.ID.Seq] = t
+	}
+	logged = map[string]bool{}
+	checks := map[check]bool{}
+	inOrder := slices.SortedStableFunc(slices.Values(e.Lines), func(a, b resultlog.InPart) int { return a.AcceptedAt.Compare(b.AcceptedAt) })
+	for _, l := range inOrder {
+		if l.Lost != nil {
+			if l.Payout.Seq >= b.Credits.PayoutSeq {
+				w.at(l.Payout.Seq).said = true
+			}
+			continue
+		}
+		c := check{l.Result.TaskID, l.Result.Timestamp}
+		if checks[c] {
+			continue // exported twice, or accepted again, after an earlier restore: it counts once
+		}
+		checks[c], logged[l.ResultID] = true, true
+		if other, there := b.Other[l.ResultID]; there {
+			return nil, fmt.Errorf("the log has result %s, and the books %s of the same check; %s", l.ResultID, other, again)
+		}
+		switch {
+		case b.Stored[l.ResultID]:
+			w.at(max(l.Payout.Seq, b.Credits.PayoutSeq)) // it was perhaps credited by a run that went no further
+		case b.Whole[l.Payout.Seq], l.Payout.Seq < b.Credits.PayoutSeq && paid[l.Payout.Seq].before(l.AcceptedAt):
+			w.late = append(w.late, l)
+		case l.Payout.Seq < b.Credits.PayoutSeq:
+			return nil, fmt.Errorf("the books have closed payout %d without result %s of the log; %s", l.Payout.Seq, l.ResultID, again)
+		default:
+			w.at(l.Payout.Seq).lines = append(w.at(l.Payout.Seq).lines, l)
+		}
+	}
+	return logged, nil
+}
+
+// check is what is credited once for ever, whatever else differs (protocol.md).
+type check struct {
+	task string
+	at   int64
+}
+
+// gaps is how many numbers of one worker may have been opened without anything
+// being known of them.
+const gaps = 1000
+
+// proven refuses what is said of numbers that the chain says nothing of: to open
+// one anew that was paid all the same, unseen, would be to pay it twice.
+func (n *numbers) proven(next int64, e Evidence) error {
+	if known := int64(len(e.Lines) + len(e.Transfers)); n.last-next > known+gaps {
+		return fmt.Errorf("the log tells of payout %d, and the next one is number %d; look who wrote that", n.last, next)
+	}
+	const unseen = "no transfer of it was found: was --since too late, was it another treasury's (--treasury), or does the node leave it out?"
+	for _, seq := range slices.Sorted(maps.Keys(e.Receipts)) {
+		if x := n.numbers[seq]; seq >= next && (x == nil || x.paid == nil) {
+			return fmt.Errorf("payout %d has a receipt, of %s USDC in %s, and %s", seq, e.Receipts[seq].AmountMicros, e.Receipts[seq].PayoutTxHash, unseen)
+		}
+	}
+	for _, seq := range slices.Sorted(maps.Keys(n.numbers)) {
+		if x := n.numbers[seq]; x.said && x.paid == nil {
+			return fmt.Errorf("payout %d was paid, says the result log, and %s", seq, unseen)
+		}
+	}
+	return nil
 }
 
 // close says what to do with one number; closed, that there are later ones. rest
@@ -210,7 +269,7 @@ func (p Policy) close(worker common.Address, n *number, closed bool) (step Step,
 	r := &ledger.Recovered{ID: ledger.PayoutID{Worker: worker, Seq: n.seq}}
 	step = Step{Seq: n.seq, Results: n.lines, Said: n.said}
 	if n.paid != nil {
-		if rest, err = n.settle(r); err != nil {
+		if rest, err = n.settle(r, p.Since); err != nil {
 			return Step{}, nil, err
 		}
 		step.Results = without(n.lines, rest)

@@ -25,7 +25,7 @@ const recoverPage = 1000
 func (db *DB) RecoveryBooks(ctx context.Context, worker common.Address, lines []resultlog.InPart) (recovery.Books, error) {
 	var out recovery.Books
 	err := db.readOnly(ctx, func(ctx context.Context, tx *spanner.ReadOnlyTransaction) error {
-		out = recovery.Books{Worker: worker, Stored: map[string]bool{}}
+		out = recovery.Books{Worker: worker, Stored: map[string]bool{}, Other: map[string]string{}}
 		var err error
 		if out.Credits, err = readCredits(ctx, tx, worker); err != nil {
 			return err
@@ -37,7 +37,7 @@ func (db *DB) RecoveryBooks(ctx context.Context, worker common.Address, lines []
 			}
 			for _, l := range part {
 				if id, known := stored[lineKey(worker, l)]; known && id != l.ResultID {
-					return fmt.Errorf("result %s of the log: the books have %s of that task and time: %w", l.ResultID, id, ledger.ErrConflict)
+					out.Other[l.ResultID] = id
 				} else if known {
 					out.Stored[l.ResultID] = true
 				}
@@ -154,6 +154,27 @@ func (db *DB) KnownParts(ctx context.Context, ids []string) (map[string]recovery
 		}
 	}
 	return known, nil
+}
+
+const treasuriesQuery = `SELECT DISTINCT Treasury FROM WorkerPayouts WHERE ChainId = @chain AND Token = @token`
+
+// Treasuries are those of all payouts in that token. It reads every payout: it is
+// for an operator, after a restore.
+func (db *DB) Treasuries(ctx context.Context, chainID int64, token common.Address) (all []common.Address, err error) {
+	params := map[string]any{"chain": chainID, "token": addressText(token)}
+	err = db.single().Query(ctx, spanner.Statement{SQL: treasuriesQuery, Params: params}).Do(func(row *spanner.Row) error {
+		var text string
+		if err := row.Column(0, &text); err != nil {
+			return err
+		}
+		a, err := parseAddress(text)
+		all = append(all, a)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("spannerdb: treasuries of all payouts: %w", err)
+	}
+	return all, nil
 }
 
 const nextNumbersQuery = `SELECT Worker, PayoutSeq FROM WorkerCredits WHERE Worker IN UNNEST(@workers)`

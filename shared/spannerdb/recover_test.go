@@ -108,6 +108,11 @@ func TestRecoveredBooks(t *testing.T) {
 	n.must(n.db.RecoverPayout(n.Context(), skip, policy, false, n.now))
 	n.must(n.db.RecoverPayout(n.Context(), skip, policy, false, n.now))
 	same(n, "next", n.status(w).Credits.PayoutSeq, 3)
+	same(n, "said in the log, of what was paid", n.number("SELECT COUNT(*) FROM ResultLogOutbox WHERE Results = 0"), 1)
+	said := partly(workerAddr(3)) // by an earlier recovery
+	said.Results = ledger.ResultSum{Seq: 1}
+	n.must(n.db.RecoverPayout(n.Context(), said, policy, true, n.now))
+	same(n, "said in the log, once", n.number("SELECT COUNT(*) FROM ResultLogOutbox WHERE Results = 0"), 1)
 	_, err := n.db.RecoverResults(n.Context(), w, 3, []resultlog.InPart{inPart(n, w, 1, 3, "a"), inPart(n, w, 2, 3, "a")}, n.now)
 	n.must(err)
 	unpaid := ledger.Recovered{ID: ledger.PayoutID{Worker: w, Seq: 3}, Results: ledger.ResultSum{Seq: 3, Count: 2, Sum: 240}}
@@ -169,6 +174,9 @@ func TestRecoverRefuses(t *testing.T) {
 	n.must(n.db.RecoverPayout(n.Context(), partly(w), policy, false, n.now))
 	other := partly(w)
 	other.Tx = common.HexToHash("0x99")
+	dearer := partly(w)
+	dearer.Lost.Sum++
+	n.fails("of another amount", n.db.RecoverPayout(n.Context(), dearer, policy, false, n.now), ledger.ErrMove)
 	n.fails("paid by another transaction", n.db.RecoverPayout(n.Context(), other, policy, false, n.now), ledger.ErrMove)
 	n.balanced()
 }
@@ -202,6 +210,17 @@ func TestRecoveryBooks(t *testing.T) {
 		t.Errorf("of payout 1 a result is lost: %v, %v", got.Whole, err)
 	}
 	n.dml("DELETE FROM LostResults WHERE TRUE")
+	forged := stored
+	forged.ResultID = strings.Repeat("ab", 32)
+	if got, err = n.db.RecoveryBooks(n.Context(), w, []resultlog.InPart{forged, lost}); err != nil || len(got.Other) != 1 || got.Other[forged.ResultID] != r.ResultID || len(got.Stored) != 0 {
+		t.Errorf("another result of the same check: %+v, %v", got, err)
+	}
+	if got, err := n.db.Treasuries(n.Context(), policy.ChainID, policy.Token); err != nil || !slices.Equal(got, []common.Address{policy.Treasury}) {
+		t.Errorf("treasuries %v, %v", got, err)
+	}
+	if got, err := n.db.Treasuries(n.Context(), policy.ChainID+1, policy.Token); err != nil || len(got) != 0 {
+		t.Errorf("treasuries of another chain %v, %v", got, err)
+	}
 	none, err := n.db.RecoveryBooks(n.Context(), workerAddr(9), nil)
 	n.must(err)
 	if none.Credits != ledger.NewCredits() || len(none.Open) != 0 {
