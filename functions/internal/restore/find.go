@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 
@@ -17,6 +18,11 @@ import (
 // Find reads all of the lost time, and decides what to post. Nothing is changed.
 func (d Deps) Find(ctx context.Context) (Found, error) {
 	var f Found
+	before, err := d.Books.Treasuries(ctx, d.Policy.ChainID, d.Policy.Token)
+	if err != nil {
+		return Found{}, err
+	}
+	d.Treasuries = slices.Concat(d.Treasuries, before) // one may have been rotated in the lost time
 	lines, err := d.readLog(ctx, &f)
 	if err != nil {
 		return Found{}, err
@@ -84,6 +90,7 @@ func (d Deps) sort(ctx context.Context, f *Found, c *onChain, lines []resultlog.
 		highest[l.Payout.Worker] = max(highest[l.Payout.Worker], l.Payout.Seq)
 	}
 	for worker, receipts := range c.receipts {
+		of(worker)
 		for seq := range receipts {
 			highest[worker] = max(highest[worker], seq)
 		}
@@ -96,8 +103,10 @@ func (d Deps) sort(ctx context.Context, f *Found, c *onChain, lines []resultlog.
 	if err != nil {
 		return nil, err
 	}
+	times := map[uint64]time.Time{}
 	for worker, transfers := range c.transfers {
-		reach := max(next[worker], highest[worker]) + int64(len(transfers)) + gaps
+		known := int64(len(of(worker).Lines) + len(transfers))
+		reach := min(max(next[worker], highest[worker]), next[worker]+known) + known + gaps // else its plan is refused
 		ids := d.numbers(worker, reach)
 		for _, t := range transfers {
 			seq, known := ids[t.Nonce]
@@ -110,13 +119,31 @@ func (d Deps) sort(ctx context.Context, f *Found, c *onChain, lines []resultlog.
 				continue
 			}
 			e := of(worker)
+			at, err := d.timeOf(ctx, t.Block, e, times)
+			if err != nil {
+				return nil, err
+			}
 			e.Transfers = append(e.Transfers, recovery.Transfer{
-				ID: ledger.PayoutID{Worker: worker, Seq: seq}, Amount: t.Value, Tx: t.Tx, Block: t.Block, Treasury: t.from,
+				ID: ledger.PayoutID{Worker: worker, Seq: seq}, Amount: t.Value, Tx: t.Tx, Block: t.Block, Treasury: t.from, At: at,
 			})
 			f.Transfers++
 		}
 	}
 	return out, nil
+}
+
+// timeOf is when a block was made, where there are results that may be younger
+// than it: zero for a worker of whom the log has none.
+func (d Deps) timeOf(ctx context.Context, block uint64, e *recovery.Evidence, known map[uint64]time.Time) (time.Time, error) {
+	if at, there := known[block]; there || len(e.Lines) == 0 {
+		return at, nil
+	}
+	h, err := d.Chain.HeadAt(ctx, block)
+	if err != nil {
+		return time.Time{}, err
+	}
+	known[block] = time.Unix(h.Time, 0).UTC()
+	return known[block], nil
 }
 
 // gaps is how many numbers of one worker may have been opened and not been paid.

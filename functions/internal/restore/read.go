@@ -41,7 +41,8 @@ func (d Deps) readChain(ctx context.Context, f *Found) (*onChain, error) {
 		return nil, err
 	}
 	f.To = heads.Safe.Number
-	if f.From, err = d.blockAt(ctx, d.Policy.Since.Add(-margin), f.To); err != nil {
+	f.SafeAt = time.Unix(heads.Safe.Time, 0).UTC()
+	if f.From, err = d.blockAt(ctx, f.first.Add(-margin), f.To); err != nil {
 		return nil, err
 	}
 	c := &onChain{map[common.Address][]transfer{}, map[common.Address]map[int64]receipt.Receipt{}}
@@ -175,11 +176,17 @@ func (d Deps) readLog(ctx context.Context, f *Found) ([]resultlog.InPart, error)
 		return nil, err
 	}
 	var all []resultlog.InPart
+	f.first, f.Last = d.Policy.Since, d.Policy.Since // something was signed until then at least
 	for i, lines := range read {
 		all = append(all, lines...)
 		if !f.parts[i].told {
 			f.Files++
 			f.Lines += len(lines)
+			for _, l := range lines {
+				if l.AcceptedAt.Before(f.first) {
+					f.first = l.AcceptedAt
+				}
+			}
 		}
 		for _, l := range lines {
 			if l.Lost == nil && l.AcceptedAt.After(f.Last) {

@@ -29,6 +29,7 @@ type Books interface {
 	RecoveryBooks(ctx context.Context, worker common.Address, lines []resultlog.InPart) (recovery.Books, error)
 	NextNumbers(ctx context.Context, workers []common.Address) (map[common.Address]int64, error)
 	PayoutsByNonce(ctx context.Context, nonces []common.Hash) ([]ledger.Payout, error)
+	Treasuries(ctx context.Context, chainID int64, token common.Address) ([]common.Address, error)
 }
 
 // Parts are the files of the result log that the database knows.
@@ -73,7 +74,7 @@ type Deps struct {
 	History    History
 	Results    Log
 	Policy     recovery.Policy
-	Treasuries []common.Address // that paid in the lost time, beside the policy's
+	Treasuries []common.Address // that paid in the lost time, beside the policy's and those of the books
 	LogAddress common.Address
 	Senders    []common.Address // who may write receipts
 	FromBlock  uint64           // the treasury was empty before
@@ -89,11 +90,14 @@ type Found struct {
 	Files     int    // of the result log, which the books do not know
 	Lines     int    // in them
 
-	Last time.Time // when the last of all results of the lost time was accepted; zero: there are none
+	Last time.Time // when the last result of the lost time was accepted, or it began
+
+	SafeAt time.Time // of block To
 
 	Plans   []recovery.Plan // by worker
 	Refused []error         // recovery.ErrRefused; of these workers nothing is posted
 
+	first time.Time // of what the books may have forgotten: the backup's, or that of a result before it
 	parts []part
 	won   map[string][]recovery.Won // cycles of tasks
 }

@@ -39,6 +39,16 @@ type fake struct {
 	calls  []string
 	asked  uint64 // from which block
 	posted []ledger.Recovered
+	closed [][]string
+	told   []string // files that are known from an earlier recovery
+
+	credited []int // results, by call
+	inLog    bool  // of the last payout
+	won      map[string][]recovery.Won
+
+	next       map[common.Address]int64 // else 1
+	treasuries []common.Address
+	rows       []ledger.Payout
 }
 
 func (f *fake) call(name string) error {
@@ -127,36 +137,49 @@ func (f *fake) KnownParts(_ context.Context, ids []string) (map[string]recovery.
 		if slices.Contains(f.known, id) {
 			out[id] = recovery.OwnPart
 		}
+		if slices.Contains(f.told, id) {
+			out[id] = recovery.RecoveredPart
+		}
 	}
 	return out, f.call("KnownParts")
 }
 
-func (f *fake) RecoverPart(context.Context, resultlog.PartName, []string, time.Time) error {
+func (f *fake) RecoverPart(_ context.Context, _ resultlog.PartName, ids []string, _ time.Time) error {
+	f.closed = append(f.closed, ids)
 	return f.call("RecoverPart")
 }
 
 func (f *fake) RecoveryBooks(_ context.Context, worker common.Address, _ []resultlog.InPart) (recovery.Books, error) {
-	return recovery.Books{Worker: worker, Credits: ledger.NewCredits()}, f.call("RecoveryBooks")
+	b := recovery.Books{Worker: worker, Credits: ledger.NewCredits()}
+	b.Credits.PayoutSeq = max(1, f.next[worker])
+	return b, f.call("RecoveryBooks")
 }
 
 func (f *fake) NextNumbers(context.Context, []common.Address) (map[common.Address]int64, error) {
-	return nil, f.call("NextNumbers")
+	return f.next, f.call("NextNumbers")
 }
 
 func (f *fake) PayoutsByNonce(context.Context, []common.Hash) ([]ledger.Payout, error) {
-	return nil, f.call("PayoutsByNonce")
+	return f.rows, f.call("PayoutsByNonce")
 }
 
-func (f *fake) RecoverResults(context.Context, common.Address, int64, []resultlog.InPart, time.Time) (ledger.ResultSum, error) {
+func (f *fake) Treasuries(context.Context, int64, common.Address) ([]common.Address, error) {
+	return f.treasuries, f.call("Treasuries")
+}
+
+func (f *fake) RecoverResults(_ context.Context, _ common.Address, _ int64, some []resultlog.InPart, _ time.Time) (ledger.ResultSum, error) {
+	f.credited = append(f.credited, len(some))
 	return ledger.ResultSum{}, f.call("RecoverResults")
 }
 
-func (f *fake) RecoverPayout(_ context.Context, r ledger.Recovered, _ ledger.PayoutPolicy, _ bool, _ time.Time) error {
+func (f *fake) RecoverPayout(_ context.Context, r ledger.Recovered, _ ledger.PayoutPolicy, inLog bool, _ time.Time) error {
+	f.inLog = inLog
 	f.posted = append(f.posted, r)
 	return f.call("RecoverPayout")
 }
 
-func (f *fake) RecoverTasks(context.Context, map[string][]recovery.Won, time.Time) error {
+func (f *fake) RecoverTasks(_ context.Context, won map[string][]recovery.Won, _ time.Time) error {
+	f.won = won
 	return f.call("RecoverTasks")
 }
 
