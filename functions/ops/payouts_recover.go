@@ -87,7 +87,7 @@ func (cmd payoutsRecoverCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	v := viewRecover(found, c.now())
+	v := viewRecover(found)
 	todo := found.Steps() + found.Closing()
 	err = c.apply(change{
 		parts:    todo,
@@ -135,7 +135,8 @@ func post(ctx context.Context, d restore.Deps, found restore.Found, db *spannerd
 		return nil
 	}
 	if v.TooEarly != nil {
-		return usageError{fmt.Errorf("authorizations of the lost time are still good; recover after %s, and keep the API closed until then", v.TooEarly.Format(time.RFC3339))}
+		return usageError{fmt.Errorf("authorizations of the lost time are still good; recover after %s, once the node's safe block, which is of %s, is younger, and keep the API closed until then",
+			v.TooEarly.Format(time.RFC3339), found.SafeAt.Format(time.RFC3339))}
 	}
 	paused, err := db.PayoutsPaused(ctx)
 	if err != nil {
@@ -151,7 +152,7 @@ func post(ctx context.Context, d restore.Deps, found restore.Found, db *spannerd
 // unless ProcessPayout is told otherwise.
 const settleTime = time.Hour
 
-func viewRecover(f restore.Found, now time.Time) recoverView {
+func viewRecover(f restore.Found) recoverView {
 	v := recoverView{
 		FromBlock: int64(f.From), ToBlock: int64(f.To), Transfers: f.Transfers, Foreign: f.Foreign, Files: f.Files, Lines: f.Lines, Payouts: []recoveredView{},
 	}
@@ -167,7 +168,8 @@ func viewRecover(f restore.Found, now time.Time) recoverView {
 			}
 		}
 	}
-	if until := f.Last.Add(settleTime); now.Before(until) {
+	// Rule 5: what was signed is dead when a safe block says so, and no clock but the chain's.
+	if until := f.Last.Add(settleTime); f.SafeAt.Before(until) {
 		v.TooEarly = &until
 	}
 	for _, err := range f.Refused {

@@ -77,6 +77,8 @@ func TestPayoutsRecover(t *testing.T) {
 	l.says(exitNotDone, args, append(shown, "add --yes")...)
 	l.says(exitUsage, append(args, "--yes"), "authorizations of the lost time are still good; recover after "+since.Add(time.Hour).Format("2006-01-02T15"))
 	l.now = l.now.Add(time.Hour)
+	l.says(exitUsage, append(args, "--yes"), "authorizations of the lost time are still good", "once the node's safe block") // says a node that is behind
+	l.must(l.AdvanceTime(t.Context(), time.Hour))
 	l.says(exitUsage, append(args, "--yes"), "payouts are not paused")
 	if got, err := l.db.NextNumbers(t.Context(), nil); err != nil || len(got) != 0 {
 		t.Fatalf("%v, %v", got, err)
@@ -124,6 +126,10 @@ func TestPayoutsRecoverRefuses(t *testing.T) {
 	l.says(exitAttention, args, "! worker "+ledger.CanonicalAddress(early.Worker), "of 0.000100 USDC in the books, and was paid as 0.000700 USDC", "restore the same backup once more",
 		fine.String()+"  paid", "posted", "payouts requeue "+failed.String())
 	l.says(exitAttention, args, "nothing was posted", "! worker")
+	l.must(l.db.RequeuePayout(t.Context(), failed, l.now))
+	if out := l.says(exitAttention, args, "! worker"); strings.Contains(out, "payouts requeue") {
+		t.Error(out)
+	}
 	l.must(l.db.CheckBooks(t.Context()))
 
 	l.says(exitUsage, line("payouts recover --since 2100-01-01T00:00:00Z"), "is to come")
