@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -64,8 +65,16 @@ func TestOpenedTooEarly(t *testing.T) {
 	if len(found.Refused) != 0 || len(found.Plans) != 1 || found.Plans[0].Moved != 1 {
 		t.Fatalf("found %+v", found)
 	}
+	other, same := lostTime(t, after, db, since)
 	if err := d.Post(t.Context(), found); err != nil {
 		t.Fatal(err)
+	}
+	posted := dump(t, spannertest.Client(t, again))
+	if err := other.Post(t.Context(), same); err != nil {
+		t.Errorf("a second operator: %v", err)
+	}
+	if now := dump(t, spannertest.Client(t, again)); !reflect.DeepEqual(now, posted) {
+		t.Errorf("a second operator changed something: %v, %v", now, posted)
 	}
 	if _, found := lostTime(t, after, db, since); found.Steps()+found.Closing() != 0 {
 		t.Errorf("found again %+v", found)
