@@ -87,7 +87,7 @@ func (cmd payoutsRecoverCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	v := viewRecover(found)
+	v := viewRecover(found, o.Validity)
 	todo := found.Steps() + found.Closing()
 	err = c.apply(change{
 		parts:    todo,
@@ -148,11 +148,8 @@ func post(ctx context.Context, d restore.Deps, found restore.Found, db *spannerd
 	return d.Post(ctx, found)
 }
 
-// settleTime is how long a signed authorization can be settled: PAYOUT_VALIDITY,
-// unless ProcessPayout is told otherwise.
-const settleTime = time.Hour
-
-func viewRecover(f restore.Found) recoverView {
+// viewRecover tells of it; validity is how long a signed authorization can be settled.
+func viewRecover(f restore.Found, validity time.Duration) recoverView {
 	v := recoverView{
 		FromBlock: int64(f.From), ToBlock: int64(f.To), Transfers: f.Transfers, Foreign: f.Foreign, Files: f.Files, Lines: f.Lines, Payouts: []recoveredView{},
 	}
@@ -169,7 +166,7 @@ func viewRecover(f restore.Found) recoverView {
 		}
 	}
 	// Rule 5: what was signed is dead when a safe block says so, and no clock but the chain's.
-	if until := f.Last.Add(settleTime); f.SafeAt.Before(until) {
+	if until := f.Last.Add(validity); f.SafeAt.Before(until) {
 		v.TooEarly = &until
 	}
 	for _, err := range f.Refused {

@@ -79,6 +79,9 @@ func TestPayoutsRecover(t *testing.T) {
 	l.now = l.now.Add(time.Hour)
 	l.says(exitUsage, append(args, "--yes"), "authorizations of the lost time are still good", "once the node's safe block") // says a node that is behind
 	l.must(l.AdvanceTime(t.Context(), time.Hour))
+	l.env["PAYOUT_VALIDITY"] = "2h"
+	l.says(exitUsage, append(args, "--yes"), "authorizations of the lost time are still good")
+	delete(l.env, "PAYOUT_VALIDITY")
 	l.says(exitUsage, append(args, "--yes"), "payouts are not paused")
 	if got, err := l.db.NextNumbers(t.Context(), nil); err != nil || len(got) != 0 {
 		t.Fatalf("%v, %v", got, err)

@@ -1,6 +1,10 @@
 package config
 
-import "github.com/ethereum/go-ethereum/common"
+import (
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+)
 
 // Operator configures the operator's command for what needs the database alone.
 type Operator struct{ Database Database }
@@ -63,6 +67,8 @@ type OperatorRecover struct {
 	LogSenders []Address `env:"LOG_SENDER_ADDRESSES"` // all that ever wrote receipts, with commas
 	FromBlock  uint64    `env:"RECONCILE_FROM_BLOCK, default=0"`
 	ResultLog  string    `env:"RESULT_LOG_BUCKET"`
+
+	Validity time.Duration `env:"PAYOUT_VALIDITY, default=1h"` // of what ProcessPayout signed in the lost time
 }
 
 // Validate reports values that could not work.
@@ -75,6 +81,9 @@ func (c *OperatorRecover) Validate() error {
 	p.need(c.LogAddress != (Address{}), "BLOCKRUN_LOG_ADDRESS", "the address that receipts are sent to")
 	p.need(len(c.LogSenders) > 0, "LOG_SENDER_ADDRESSES", "the address of the log sender's key; of several, with commas between them")
 	p.need(c.ResultLog != "", "RESULT_LOG_BUCKET", "the bucket that accepted results are exported to, without gs://")
+	if c.Validity <= 0 {
+		p.add("PAYOUT_VALIDITY", "is %v; set it to what ProcessPayout has, such as 1h", c.Validity)
+	}
 	return p.err()
 }
 
