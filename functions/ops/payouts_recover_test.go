@@ -56,6 +56,10 @@ func TestPayoutsRecover(t *testing.T) {
 	args := line("payouts recover --since " + since.Format(time.RFC3339))
 	l.says(0, args, "nothing to do", "0 transfers of payouts")
 
+	l.env["BASE_RPC_URL_2"] = l.env["BASE_RPC_URL"]
+	l.says(exitUsage, args, "BASE_RPC_URL_2 is BASE_RPC_URL")
+	l.env["BASE_RPC_URL_2"] += "/"
+
 	// Of the lost hour: a payout whose results are in the log, one whose are not, one
 	// that was opened and not paid, and results that had reached no payout.
 	paid := []resultlog.Line{l.result(since.Add(time.Minute), 1, 1), l.result(since.Add(2*time.Minute), 1, 1)}

@@ -63,6 +63,7 @@ type OperatorRecover struct {
 	Money    Money
 	PayoutThreshold
 	RPC        Secret    `env:"BASE_RPC_URL"`
+	RPC2       Secret    `env:"BASE_RPC_URL_2"` // of another provider, which must show the same; may be missing
 	LogAddress Address   `env:"BLOCKRUN_LOG_ADDRESS"`
 	LogSenders []Address `env:"LOG_SENDER_ADDRESSES"` // all that ever wrote receipts, with commas
 	FromBlock  uint64    `env:"RECONCILE_FROM_BLOCK, default=0"`
@@ -81,6 +82,9 @@ func (c *OperatorRecover) Validate() error {
 	p.need(c.LogAddress != (Address{}), "BLOCKRUN_LOG_ADDRESS", "the address that receipts are sent to")
 	p.need(len(c.LogSenders) > 0, "LOG_SENDER_ADDRESSES", "the address of the log sender's key; of several, with commas between them")
 	p.need(c.ResultLog != "", "RESULT_LOG_BUCKET", "the bucket that accepted results are exported to, without gs://")
+	if c.RPC2 != "" && c.RPC2 == c.RPC {
+		p.add("BASE_RPC_URL_2", "is BASE_RPC_URL; give a node of another provider, or leave it out")
+	}
 	if c.Validity <= 0 {
 		p.add("PAYOUT_VALIDITY", "is %v; set it to what ProcessPayout has, such as 1h", c.Validity)
 	}

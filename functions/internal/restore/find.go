@@ -189,6 +189,9 @@ var ErrUnsafe = errors.New("the treasury's latest transfers are in no safe block
 // ErrLog means that the result log is not to be relied on.
 var ErrLog = errors.New("the result log was tampered with")
 
+// ErrNodes means that two nodes do not say the same: one of them lies, or is behind.
+var ErrNodes = errors.New("the two nodes do not agree; look again, and ask others if they still do not")
+
 func unsafe(tx common.Hash, block, safe uint64) error {
 	return fmt.Errorf("%s is in block %d, and %d is safe: %w", tx, block, safe, ErrUnsafe)
 }

@@ -225,6 +225,35 @@ func TestTheBooksNameTheirTreasury(t *testing.T) {
 	}
 }
 
+// With a second node, nothing is decided on what one alone says.
+func TestTwoNodesMustAgree(t *testing.T) {
+	f := &fake{}
+	f.pay(1, 500, 1500)
+	run := func(second *fake) error {
+		d := f.deps()
+		d.Second = second
+		found, err := d.Find(t.Context())
+		if err == nil && (found.Transfers != 1 || found.Steps() != 1) {
+			t.Errorf("%+v", found)
+		}
+		return err
+	}
+	if err := run(&fake{transfers: f.transfers}); err != nil {
+		t.Error(err)
+	}
+	lie := f.transfers[0]
+	lie.Value++
+	for name, second := range map[string]*fake{"no transfer": {}, "another amount": {transfers: []chain.Transfer{lie}}, "behind": {transfers: f.transfers, behind: 1}} {
+		if err := run(second); !errors.Is(err, ErrNodes) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	broken := errors.New("broken")
+	if err := run(&fake{transfers: f.transfers, fail: func(string) error { return broken }}); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+}
+
 // A number that nobody can have come to is refused, and not counted up to.
 func TestNumbersOutOfReach(t *testing.T) {
 	f := &fake{}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"runtime"
 	"slices"
 	"time"
@@ -40,12 +41,41 @@ func (d Deps) readChain(ctx context.Context, f *Found) (*onChain, error) {
 	if err != nil {
 		return nil, err
 	}
+	c, err := d.readTo(ctx, heads, f)
+	if err != nil || d.Second == nil {
+		return c, err
+	}
+	d.Chain, d.History = d.Second, d.Second
+	second, err := d.Chain.Heads(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask the second node: %w", err)
+	}
+	if second.Safe.Number < f.To {
+		return nil, fmt.Errorf("%w: block %d is safe to the first one, and %d to the second", ErrNodes, f.To, second.Safe.Number)
+	}
+	if at := time.Unix(second.Safe.Time, 0).UTC(); at.Before(f.SafeAt) {
+		f.SafeAt = at
+	}
+	second.Safe = heads.Safe
+	other := Found{first: f.first}
+	same, err := d.readTo(ctx, second, &other)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("ask the second node: %w", err)
+	case other.From != f.From || other.Foreign != f.Foreign || !reflect.DeepEqual(c, same):
+		return nil, fmt.Errorf("%w of blocks %d to %d", ErrNodes, f.From, f.To)
+	}
+	return c, nil
+}
+
+// readTo reads up to the safe one of these heads.
+func (d Deps) readTo(ctx context.Context, heads chain.Heads, f *Found) (c *onChain, err error) {
 	f.To = heads.Safe.Number
 	f.SafeAt = time.Unix(heads.Safe.Time, 0).UTC()
 	if f.From, err = d.blockAt(ctx, f.first.Add(-margin), f.To); err != nil {
 		return nil, err
 	}
-	c := &onChain{map[common.Address][]transfer{}, map[common.Address]map[int64]receipt.Receipt{}}
+	c = &onChain{map[common.Address][]transfer{}, map[common.Address]map[int64]receipt.Receipt{}}
 	for _, treasury := range d.treasuries() {
 		if err := d.readTransfers(ctx, treasury, heads.Latest.Number, f, c); err != nil {
 			return nil, err

@@ -58,6 +58,12 @@ type History interface {
 	LogTransactionsOf(ctx context.Context, sender, logAddress common.Address, from, to uint64, yield func(chain.LogTransaction) error) error
 }
 
+// Node is a node of the chain.
+type Node interface {
+	Chain
+	History
+}
+
 // Log is the result log in Cloud Storage.
 type Log interface {
 	// Names yields the objects of the log of that UTC day, YYYY-MM-DD, and later ones.
@@ -72,6 +78,7 @@ type Deps struct {
 	Store      Store
 	Chain      Chain
 	History    History
+	Second     Node // must show the same; nil: there is none
 	Results    Log
 	Policy     recovery.Policy
 	Treasuries []common.Address // that paid in the lost time, beside the policy's and those of the books

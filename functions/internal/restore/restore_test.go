@@ -48,6 +48,7 @@ type fake struct {
 
 	next       map[common.Address]int64 // else 1
 	treasuries []common.Address
+	behind     uint64 // blocks
 	rows       []ledger.Payout
 }
 
@@ -67,7 +68,7 @@ func (f *fake) deps() Deps {
 }
 
 func (f *fake) Heads(context.Context) (chain.Heads, error) {
-	return chain.Heads{Latest: chain.Head{Number: 3060}, Safe: chain.Head{Number: 3000}}, f.call("Heads")
+	return chain.Heads{Latest: chain.Head{Number: 3060}, Safe: chain.Head{Number: 3000 - f.behind}}, f.call("Heads")
 }
 
 func (f *fake) HeadAt(_ context.Context, number uint64) (chain.Head, error) {

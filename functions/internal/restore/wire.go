@@ -41,8 +41,17 @@ func Open(ctx context.Context, c config.OperatorRecover, db *spannerdb.DB, since
 		Policy: recovery.Policy{PayoutPolicy: policy, Since: since}, LogAddress: common.Address(c.LogAddress), FromBlock: c.FromBlock,
 		Now: time.Now, Log: log,
 	}
+	closing = func() { node.Close(); files.Close() }
+	if c.RPC2 != "" {
+		second, err := chain.Dial(ctx, c.RPC2.Reveal(), network.ChainID)
+		if err != nil {
+			closing()
+			return Deps{}, nil, fmt.Errorf("BASE_RPC_URL_2: %w", err)
+		}
+		d.Second, closing = second, func() { second.Close(); node.Close(); files.Close() }
+	}
 	for _, a := range c.LogSenders {
 		d.Senders = append(d.Senders, common.Address(a))
 	}
-	return d, func() { node.Close(); files.Close() }, nil
+	return d, closing, nil
 }
