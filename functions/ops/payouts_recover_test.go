@@ -58,7 +58,9 @@ func TestPayoutsRecover(t *testing.T) {
 
 	l.env["BASE_RPC_URL_2"] = l.env["BASE_RPC_URL"]
 	l.says(exitUsage, args, "BASE_RPC_URL_2 is BASE_RPC_URL")
-	l.env["BASE_RPC_URL_2"] += "/"
+	l.env["BASE_RPC_URL_2"] = "http://127.0.0.1:1"
+	l.says(exitFailed, args, "BASE_RPC_URL_2")
+	l.env["BASE_RPC_URL_2"] = l.env["BASE_RPC_URL"] + "/"
 
 	// Of the lost hour: a payout whose results are in the log, one whose are not, one
 	// that was opened and not paid, and results that had reached no payout.
