@@ -19,6 +19,7 @@ import (
 
 type payoutsRecoverCmd struct {
 	Treasury []string `help:"Another treasury that paid since then: one that was rotated." placeholder:"ADDRESS"`
+	Without  []string `help:"A file of the result log that is passed over, as it was tampered with; one that is in order is not." placeholder:"NAME"`
 
 	Since moment `required:"" help:"The time that the database was restored to: that of the backup, such as 2026-11-22T09:00:00Z." placeholder:"TIME"`
 }
@@ -42,6 +43,7 @@ type recoverView struct {
 	Foreign   int             `json:"foreignTransfers"` // that are no payout's
 	Files     int             `json:"files"`            // of the result log, which the books do not know
 	Lines     int             `json:"lines"`
+	LeftOut   []string        `json:"leftOut,omitempty"` // files that were tampered with
 	Payouts   []recoveredView `json:"payouts"`
 	Booked    []string        `json:"leftToProcessPayout,omitempty"`
 	Requeue   []string        `json:"requeue,omitempty"` // paid on chain, and failed in the books
@@ -79,12 +81,17 @@ func (cmd payoutsRecoverCmd) Run(c console) error {
 		return err
 	}
 	defer closing()
-	d.Now = c.now
+	d.Now, d.Without = c.now, cmd.Without
 	if d.Treasuries, err = cmd.treasuries(); err != nil {
 		return usageError{err}
 	}
 	found, err := d.Find(c.ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, restore.ErrInOrder):
+		return usageError{fmt.Errorf("--without: %w", err)}
+	case errors.Is(err, restore.ErrLog):
+		return fmt.Errorf("%w; find out who can write to the bucket, and then leave it out with --without: what only that file has is booked as lost results if it was paid, and else gone", err)
+	case err != nil:
 		return err
 	}
 	v := viewRecover(found, o.Validity)
@@ -151,7 +158,7 @@ func post(ctx context.Context, d restore.Deps, found restore.Found, db *spannerd
 // viewRecover tells of it; validity is how long a signed authorization can be settled.
 func viewRecover(f restore.Found, validity time.Duration) recoverView {
 	v := recoverView{
-		FromBlock: int64(f.From), ToBlock: int64(f.To), Transfers: f.Transfers, Foreign: f.Foreign, Files: f.Files, Lines: f.Lines, Payouts: []recoveredView{},
+		FromBlock: int64(f.From), ToBlock: int64(f.To), Transfers: f.Transfers, Foreign: f.Foreign, Files: f.Files, Lines: f.Lines, LeftOut: f.LeftOut, Payouts: []recoveredView{},
 	}
 	for _, p := range f.Plans {
 		for _, s := range p.Steps {
@@ -202,6 +209,9 @@ const shownRecovered = 100
 
 func (c console) printRecover(v recoverView, todo int) {
 	c.printf("blocks %d to %d have %d transfers of payouts; %d files of the result log, with %d lines, are unknown to the books\n", v.FromBlock, v.ToBlock, v.Transfers, v.Files, v.Lines)
+	for _, name := range v.LeftOut {
+		c.printf("! %s was left out\n", name)
+	}
 	for i, p := range v.Payouts {
 		if i == shownRecovered {
 			c.printf("  and %d more: --json has all\n", len(v.Payouts)-i)

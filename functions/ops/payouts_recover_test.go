@@ -145,5 +145,7 @@ func TestPayoutsRecoverRefuses(t *testing.T) {
 	l.says(exitUsage, append(args, "--treasury", "0x12"), "--treasury 0x12")
 	part := l.put(l.result(since.Add(time.Minute), 1, 1))
 	l.files.Put("log", part.Name(), []byte(strings.Replace(string(part.Content), `"rewardMicros":60`, `"rewardMicros":99`, 1)))
-	l.says(exitFailed, args, "the result log was tampered with", part.Name())
+	l.says(exitFailed, args, "the result log was tampered with", part.Name(), "--without")
+	l.says(exitUsage, append(args, "--without", part.Name(), "--without", "results/no-such-file"), "results/no-such-file")
+	l.says(exitAttention, append(args, "--without", part.Name()), "! "+part.Name()+" was left out", "nothing was posted")
 }

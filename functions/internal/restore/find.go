@@ -189,6 +189,9 @@ var ErrUnsafe = errors.New("the treasury's latest transfers are in no safe block
 // ErrLog means that the result log is not to be relied on.
 var ErrLog = errors.New("the result log was tampered with")
 
+// ErrInOrder means that a file of the result log must not be left out.
+var ErrInOrder = errors.New("this file of the result log is in order, known to the books, or not there, so it is not left out")
+
 // ErrNodes means that two nodes do not say the same: one of them lies, or is behind.
 var ErrNodes = errors.New("the two nodes do not agree; look again, and ask others if they still do not")
 

@@ -3,6 +3,7 @@ package restore
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -130,6 +131,20 @@ func TestWhatIsReadOfTheLog(t *testing.T) {
 	f.put(forged)
 	if _, err := f.deps().Find(t.Context()); !errors.Is(err, ErrLog) || !errors.Is(err, resultlog.ErrFalse) {
 		t.Errorf("a result that nobody signed: %v", err)
+	}
+	forgery := slices.Collect(maps.Keys(f.objects))
+	f.logged(t, 1, time.Minute)
+	d := f.deps()
+	d.Without = forgery
+	found, err = d.Find(t.Context())
+	if err != nil || !slices.Equal(found.LeftOut, forgery) || found.Files != 1 || found.Lines != 1 || found.Closing() != 1 {
+		t.Errorf("without the forgery: %+v, %v", found, err)
+	}
+	delete(f.objects, forgery[0])
+	for _, d.Without = range [][]string{slices.Collect(maps.Keys(f.objects)), forgery} {
+		if _, err := d.Find(t.Context()); !errors.Is(err, ErrInOrder) {
+			t.Errorf("without %v: %v", d.Without, err)
+		}
 	}
 }
 

@@ -193,23 +193,15 @@ func (d Deps) readLog(ctx context.Context, f *Found) ([]resultlog.InPart, error)
 			f.parts = append(f.parts, part{PartName: resultlog.PartName{ID: ids[i], Day: days[ids[i]]}, told: state == recovery.RecoveredPart})
 		}
 	}
-	read := make([][]resultlog.InPart, len(unknown))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0)) // signatures take time
-	for i, name := range unknown {
-		group.Go(func() (err error) {
-			read[i], err = d.readPart(ctx, name, &f.parts[i].PartName)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
+	read, err := d.readParts(ctx, unknown, f)
+	if err != nil {
 		return nil, err
 	}
 	var all []resultlog.InPart
 	f.first, f.Last = d.Policy.Since, d.Policy.Since // something was signed until then at least
 	for i, lines := range read {
 		all = append(all, lines...)
-		if !f.parts[i].told {
+		if !f.parts[i].told && !f.parts[i].open {
 			f.Files++
 			f.Lines += len(lines)
 			for _, l := range lines {
@@ -225,6 +217,34 @@ func (d Deps) readLog(ctx context.Context, f *Found) ([]resultlog.InPart, error)
 		}
 	}
 	return all, nil
+}
+
+// readParts reads the files of f.parts.
+func (d Deps) readParts(ctx context.Context, names []string, f *Found) ([][]resultlog.InPart, error) {
+	read := make([][]resultlog.InPart, len(names))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0)) // signatures take time
+	for i, name := range names {
+		group.Go(func() (err error) {
+			read[i], err = d.readPart(ctx, name, &f.parts[i].PartName)
+			if errors.Is(err, ErrLog) && slices.Contains(d.Without, name) {
+				f.parts[i].open, err = true, nil
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	// What is in order is not left out: its payouts would be booked as of lost
+	// results, and the log would have both.
+	for _, name := range d.Without {
+		if i := slices.Index(names, name); i < 0 || !f.parts[i].open {
+			return nil, fmt.Errorf("%w: %s", ErrInOrder, name)
+		}
+		f.LeftOut = append(f.LeftOut, name)
+	}
+	return read, nil
 }
 
 // readPart reads and verifies one file. It must be what its name says, to the

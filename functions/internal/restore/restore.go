@@ -80,6 +80,7 @@ type Deps struct {
 	History    History
 	Second     Node // must show the same; nil: there is none
 	Results    Log
+	Without    []string // files of the log that are passed over: none of them may be in order
 	Policy     recovery.Policy
 	Treasuries []common.Address // that paid in the lost time, beside the policy's and those of the books
 	LogAddress common.Address
@@ -96,6 +97,7 @@ type Found struct {
 	Foreign   int    // that belong to no payout's number: Reconcile tells of them
 	Files     int    // of the result log, which the books do not know
 	Lines     int    // in them
+	LeftOut   []string
 
 	Last time.Time // when the last result of the lost time was accepted, or it began
 
@@ -113,7 +115,7 @@ type Found struct {
 type part struct {
 	resultlog.PartName
 	ids  []string
-	open bool // a worker of it is refused: it stays unknown
+	open bool // a worker of it is refused, or it is left out: it stays unknown
 	told bool // the books know it from an earlier recovery, and are compared with it once more
 }
 
