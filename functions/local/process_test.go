@@ -25,7 +25,8 @@ import (
 // program is a run of this program, in a process group of its own.
 type program struct {
 	cmd  *exec.Cmd
-	done chan struct{}
+	done chan struct{} // it ended
+	read chan struct{} // nobody writes any more, and all was read
 
 	mu    sync.Mutex
 	lines []string
@@ -44,7 +45,7 @@ func startWith(t *testing.T, env, wrapper []string, args ...string) *program {
 		t.Skip("needs the Spanner emulator; skipped under -short")
 	}
 	argv := append(append(wrapper, os.Args[0]), args...)
-	p := &program{cmd: exec.Command(argv[0], argv[1:]...), done: make(chan struct{})}
+	p := &program{cmd: exec.Command(argv[0], argv[1:]...), done: make(chan struct{}), read: make(chan struct{})}
 	p.cmd.Env = append(append(slices.Clone(outside), env...), asProgram+"=1")
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, w, err := os.Pipe()
@@ -57,7 +58,7 @@ func startWith(t *testing.T, env, wrapper []string, args ...string) *program {
 	}
 	w.Close()
 	go func() { _ = p.cmd.Wait(); close(p.done) }()
-	go p.read(out)
+	go p.readAll(out)
 	t.Cleanup(func() {
 		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 		if t.Failed() {
@@ -67,7 +68,8 @@ func startWith(t *testing.T, env, wrapper []string, args ...string) *program {
 	return p
 }
 
-func (p *program) read(r io.Reader) {
+func (p *program) readAll(r io.Reader) {
+	defer close(p.read)
 	sc := bufio.NewScanner(r)
 	for sc.Scan() {
 		p.mu.Lock()
@@ -88,6 +90,10 @@ func (p *program) says(t *testing.T, text string) {
 	eventually(t, time.Minute, fmt.Sprintf("it says %q", text), func() bool {
 		select {
 		case <-p.done:
+			select { // a child that lives a little longer may have the pipe still
+			case <-p.read:
+			case <-time.After(5 * time.Second):
+			}
 			if !strings.Contains(p.output(), text) {
 				t.Fatalf("it ended (%v) and has not said %q", p.cmd.ProcessState, text)
 			}
