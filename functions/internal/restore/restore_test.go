@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,6 +37,7 @@ type fake struct {
 	known     []string
 
 	fail   func(call string) error
+	mu     sync.Mutex // files are read side by side
 	calls  []string
 	asked  uint64 // from which block
 	posted []ledger.Recovered
@@ -53,6 +55,8 @@ type fake struct {
 }
 
 func (f *fake) call(name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.calls = append(f.calls, name)
 	if f.fail == nil {
 		return nil
