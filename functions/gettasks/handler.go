@@ -39,10 +39,6 @@ type Deps struct {
 	turns *web.Turns
 }
 
-// answerWithin is how long a poll may take: a worker waits for 15 s, and what
-// is assigned to nobody who listens only waits for its slots to end.
-const answerWithin = 12 * time.Second
-
 // pollsAtOnce is how many polls an instance works on; others wait waitForTurn.
 // Spanner takes some 10 ms for each, so that an instance answers over a thousand
 // a second.
@@ -67,7 +63,7 @@ func New(d Deps) http.Handler {
 }
 
 func (d Deps) poll(r *http.Request) (any, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
+	ctx, cancel := context.WithTimeout(r.Context(), web.AnswerWithin)
 	defer cancel()
 	query := r.URL.Query()
 	worker, err := api.ParseAddress(query.Get("address"))

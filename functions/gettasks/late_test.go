@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/BlockRunAI/worker-network/functions/internal/web"
 	"github.com/BlockRunAI/worker-network/shared/schedule"
 )
 
@@ -53,8 +54,8 @@ func TestSlowDatabase(t *testing.T) {
 			h := New(Deps{Store: c.store, Now: time.Now, TasksPerPoll: 10, Log: slog.New(slog.DiscardHandler)})
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequest("GET", "/v1/worker/tasks?address="+address, nil))
-			if w.Code != c.status || time.Since(began) > answerWithin {
-				t.Errorf("%s: %d after %v, want %d within %v", name, w.Code, time.Since(began), c.status, answerWithin)
+			if w.Code != c.status || time.Since(began) > web.AnswerWithin {
+				t.Errorf("%s: %d after %v, want %d within %v", name, w.Code, time.Since(began), c.status, web.AnswerWithin)
 			}
 		})
 	}

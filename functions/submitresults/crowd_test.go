@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/BlockRunAI/worker-network/functions/internal/web"
 	"github.com/BlockRunAI/worker-network/shared/api"
 	"github.com/BlockRunAI/worker-network/shared/ledger"
 )
@@ -45,14 +46,14 @@ func TestACrowdOfBatches(t *testing.T) {
 				switch time.Since(began) {
 				case waitForTurn:
 					early.Add(1)
-				case answerWithin:
+				case web.AnswerWithin:
 					late.Add(1)
 				}
 			})
 		}
 		all.Wait()
 		if early.Load() != 3 || late.Load() != batchesAtOnce || store.asked.Load() != batchesAtOnce {
-			t.Errorf("%d answered after %v, %d after %v, and %d asked of the store", early.Load(), waitForTurn, late.Load(), answerWithin, store.asked.Load())
+			t.Errorf("%d answered after %v, %d after %v, and %d asked of the store", early.Load(), waitForTurn, late.Load(), web.AnswerWithin, store.asked.Load())
 		}
 	})
 }

@@ -42,12 +42,10 @@ type Deps struct {
 }
 
 // batchesAtOnce is how many batches an instance credits; others wait for
-// waitForTurn, longer than polls, as their work is done. What a batch may take
-// in all is answerWithin: a worker waits for 15 s, and then sends it again.
+// waitForTurn, longer than polls, as their work is done.
 const (
 	batchesAtOnce = 16
 	waitForTurn   = 8 * time.Second
-	answerWithin  = 12 * time.Second
 )
 
 // New is the function. Body: a JSON array of 1 to api.MaxBatch api.Result. It
@@ -88,7 +86,7 @@ func (d Deps) submit(r *http.Request) (any, error) {
 
 // credit waits for a turn and credits the batch.
 func (d Deps) credit(ctx context.Context, batch []ledger.SubmittedResult) ([]ledger.JudgedResult, []ledger.PayoutID, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	ctx, cancel := context.WithTimeout(ctx, web.AnswerWithin)
 	defer cancel()
 	leave, err := d.turns.Take(ctx)
 	if err != nil {

@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+// AnswerWithin is how long a worker's request may take: a worker waits for 15 s,
+// and then asks again.
+const AnswerWithin = 12 * time.Second
+
 // Turns bounds how many requests one instance works on at once. When a database
 // falls behind, each request more makes all of them slower, until every answer
 // comes too late for who asked, and nothing gets done although all is busy. So
